@@ -1,0 +1,42 @@
+"""Packaging of mmseg_excel: ExCEL as an MMSegmentation plugin."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = {}
+exec((ROOT / 'mmseg_excel/version.py').read_text(), VERSION)
+
+setup(
+    name='mmseg_excel',
+    version=VERSION['__version__'],
+    description='ExCEL: weakly supervised semantic segmentation from image tags, for MMSegmentation',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    # `mmseg_excel/configs` links to `configs/`, so the recipes ship inside the wheel and
+    # `from mmseg_excel.configs.excel_voc import *` works in editable installs too.
+    packages=find_packages(include=['mmseg_excel', 'mmseg_excel.*']),
+    package_data={'mmseg_excel': ['assets/*', 'configs/**/*.py', 'descriptions/*.json']},
+    install_requires=[
+        'torch>=2.1',
+        'torchvision',
+        'open_clip_torch>=2.24',
+        'openai>=1.40',
+        'pydensecrf2',
+        'scikit-learn>=1.3',
+        'pycocotools',
+        'opencv-python',
+        'safetensors',
+        'matplotlib',
+        'rich',
+    ],
+    extras_require={
+        # The MMSegmentation stack is an extra: whoever has one keeps it.
+        'onedl': ['onedl-mmengine>=0.10.8', 'onedl-mmcv>=2.3', 'onedl-mmsegmentation>=1.3'],
+        'openmmlab': ['mmengine>=0.10.4', 'mmcv>=2.1', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
+        'dev': ['pytest>=8', 'ruff>=0.6'],
+    },
+)
