@@ -1,0 +1,165 @@
+"""The attribute bank: built once from sentences and an encoder, then read from disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import sklearn
+import torch
+from torch import Tensor
+
+from .atomic import write_atomically
+from .attributes import N_INIT, RANDOM_STATE, cluster_attributes
+
+BATCH_SIZE = 256
+
+
+class TextEncoder(Protocol):
+    """What turns M texts into (M, C) float32 L2-normalised embeddings.
+
+    ``fingerprint`` identifies the model, its weights and its tokenizer.
+    """
+
+    fingerprint: str
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        """Embeddings of the texts, (M, C)."""
+        ...
+
+
+@dataclass(frozen=True)
+class AttributeBank:
+    """Attributes and the sentences they were made of.
+
+    Args:
+        attributes: (K, C) centroids.
+        clusters: (M,) attribute 0..K-1 of every sentence.
+        embeddings: (M, C) L2-normalised sentence embeddings.
+        sentences: The M texts as the encoder read them.
+        provenance: What the bank was made from: everything its content key covers but the
+            sentences themselves.
+    """
+
+    attributes: Tensor
+    clusters: Tensor
+    embeddings: Tensor
+    sentences: tuple[str, ...]
+    provenance: dict[str, object]
+
+
+def default_cache_dir() -> Path:
+    """``$MMSEG_EXCEL_CACHE``, or ``~/.cache/mmseg_excel``."""
+    return Path(os.environ.get('MMSEG_EXCEL_CACHE') or '~/.cache/mmseg_excel').expanduser()
+
+
+def get_attribute_bank(
+    encoder: TextEncoder,
+    sentences: Sequence[str],
+    num_attributes: int,
+    cache_dir: str | Path | None = None,
+) -> AttributeBank:
+    """The bank of some sentences: from the cache if it is there, else built and cached.
+
+    Args:
+        encoder: Text encoder.
+        sentences: The M texts, template included.
+        num_attributes: K.
+        cache_dir: Directory of cached banks. Defaults to None: ``default_cache_dir()``.
+
+    Raises:
+        ValueError: If there are fewer sentences than attributes.
+    """
+    provenance = _provenance(encoder, num_attributes)
+    path = bank_path(encoder, sentences, num_attributes, cache_dir)
+    try:
+        return load_bank(path)
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        warnings.warn(f'{error} It is built again.', stacklevel=2)
+    embeddings = encode(encoder, sentences)
+    attributes, clusters = cluster_attributes(embeddings, num_attributes)
+    bank = AttributeBank(attributes, clusters, embeddings, tuple(sentences), provenance)
+    try:
+        save_bank(bank, path)
+    except OSError as error:
+        warnings.warn(f'The attribute bank was not cached: {error}.', stacklevel=2)
+    return bank
+
+
+def encode(encoder: TextEncoder, texts: Sequence[str]) -> Tensor:
+    """(M, C) embeddings of any number of texts, on the CPU."""
+    batches = [list(texts[i : i + BATCH_SIZE]) for i in range(0, len(texts), BATCH_SIZE)]
+    with torch.no_grad():
+        return torch.cat([encoder(batch).float().cpu() for batch in batches])
+
+
+def bank_path(
+    encoder: TextEncoder,
+    sentences: Sequence[str],
+    num_attributes: int,
+    cache_dir: str | Path | None = None,
+) -> Path:
+    """Where the cache keeps a bank: its name is the hash of all that decides its content."""
+    content = {'sentences': list(sentences), **_provenance(encoder, num_attributes)}
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
+    return directory / f'attributes-{key}.npz'
+
+
+def _provenance(encoder: TextEncoder, num_attributes: int) -> dict[str, object]:
+    return {
+        'encoder': encoder.fingerprint,
+        'num_attributes': num_attributes,
+        'random_state': RANDOM_STATE,
+        'n_init': N_INIT,
+        'scikit_learn': sklearn.__version__,
+    }
+
+
+def save_bank(bank: AttributeBank, path: str | Path) -> None:
+    """Write a bank; readers see all of it or none. Equal banks give equal bytes.
+
+    Raises:
+        OSError: If the directory cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        attributes=bank.attributes.numpy(),
+        clusters=bank.clusters.numpy(),
+        embeddings=bank.embeddings.numpy(),
+        sentences=np.array(bank.sentences),
+        provenance=np.array(json.dumps(bank.provenance, sort_keys=True)),
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_bank(path: str | Path) -> AttributeBank:
+    """Read a bank.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not a bank.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return AttributeBank(
+                attributes=torch.from_numpy(stored['attributes']),
+                clusters=torch.from_numpy(stored['clusters']),
+                embeddings=torch.from_numpy(stored['embeddings']),
+                sentences=tuple(stored['sentences'].tolist()),
+                provenance=json.loads(str(stored['provenance'])),
+            )
+    except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):
+        raise ValueError(f'{path} is not an attribute bank, or a damaged one.') from None

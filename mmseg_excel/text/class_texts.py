@@ -1,0 +1,91 @@
+"""The T text embeddings that patches are compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attribute_bank import TextEncoder, encode, get_attribute_bank
+from .attributes import hunt_attributes
+from .descriptions import Descriptions, load_descriptions, sentence_text
+from .vocabulary import Vocabulary
+
+MODES = ('attributes', 'global', 'fuse')
+
+
+def build_class_texts(
+    encoder: TextEncoder,
+    vocabulary: Vocabulary,
+    *,
+    mode: str = 'attributes',
+    descriptions: str | Path | None = None,
+    num_attributes: int = 112,
+    keep_ratio: float = 0.9,
+    attribute_weight: float = 1.0,
+    cache_dir: str | Path | None = None,
+) -> Tensor:
+    """Embed every class and background name, the classes enriched with what is known of them.
+
+    docs/method.md, section 4; the modes are those of the ExCEL supplement, Table 2a.
+
+    Args:
+        encoder: Text encoder.
+        vocabulary: The n classes and T - n backgrounds.
+        mode: ``'attributes'``: classes hunt attributes in the whole bank; ``'fuse'``: the mean of
+            a class and its own sentences; ``'global'``: the prompt alone.
+            Defaults to ``'attributes'``.
+        descriptions: Description file, or the bare name of a packaged one. Not read by
+            ``'global'``. Defaults to None.
+        num_attributes: K. Defaults to 112 (VOC; COCO has 224).
+        keep_ratio: K_r, the part of the attributes a class may use. Defaults to 0.9.
+        attribute_weight: lambda, the attributes' weight beside the prompt. Defaults to 1.0.
+        cache_dir: Where attribute banks are cached. Defaults to None: ``$MMSEG_EXCEL_CACHE``, or
+            ``~/.cache/mmseg_excel``.
+
+    Returns:
+        (T, C) float32 L2-normalised embeddings on the CPU, foreground first.
+
+    Raises:
+        FileNotFoundError: If the mode needs a description file and there is none.
+        ValueError: If the mode is unknown, the file malformed or incomplete, a setting out of
+            range, or if there are fewer sentences than attributes.
+    """
+    if mode not in MODES:
+        raise ValueError(f'There is no text mode {mode!r}: choose one of {", ".join(MODES)}.')
+    texts = encode(encoder, vocabulary.texts)
+    if mode == 'global':
+        return texts
+    if descriptions is None:
+        raise FileNotFoundError(
+            f'mode={mode!r} needs a description file, but descriptions is None. Provide the file, '
+            "for example with tools/generate_descriptions.py, or use mode='global'."
+        )
+    described = load_descriptions(descriptions, vocabulary.classes)
+    n = len(vocabulary.classes)
+    foreground, background = texts[:n], texts[n:]
+    if mode == 'fuse':
+        foreground = _fuse_sentences(encoder, foreground, described)
+    else:
+        bank = get_attribute_bank(encoder, all_texts(described), num_attributes, cache_dir)
+        foreground = hunt_attributes(foreground, bank.attributes, keep_ratio, attribute_weight)
+    return torch.cat([foreground, background])
+
+
+def all_texts(descriptions: Descriptions) -> list[str]:
+    """The M texts of a knowledge base, class by class, as the encoder reads them."""
+    return [
+        sentence_text(name, line)
+        for name, lines in descriptions.sentences.items()
+        for line in lines
+    ]
+
+
+def _fuse_sentences(encoder: TextEncoder, class_texts: Tensor, described: Descriptions) -> Tensor:
+    """Mean of each class and its own sentences, L2-normalised: (n, C)."""
+    counts = [len(lines) for lines in described.sentences.values()]
+    own = encode(encoder, all_texts(described)).split(counts)
+    means = [torch.cat([t[None], s]).mean(0) for t, s in zip(class_texts, own, strict=True)]
+    return F.normalize(torch.stack(means), dim=1)

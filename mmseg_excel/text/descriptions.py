@@ -1,0 +1,119 @@
+"""Description files: sentences about each class, and where they came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .vocabulary import TEMPLATE
+
+SCHEMA_VERSION = 1
+PACKAGED = Path(__file__).resolve().parents[1] / 'descriptions'
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """The sentences of one data set.
+
+    Args:
+        dataset: Name of the data set.
+        provenance: Who wrote the sentences, when, how: free-form, never interpreted.
+        sentences: The sentences of each class, without the template in front.
+    """
+
+    dataset: str
+    provenance: Mapping[str, object]
+    sentences: Mapping[str, tuple[str, ...]]
+
+    def to_json(self) -> str:
+        """The file's content; the same descriptions always give the same text."""
+        content = {
+            'schema_version': SCHEMA_VERSION,
+            'dataset': self.dataset,
+            'template': TEMPLATE,
+            'provenance': self.provenance,
+            'descriptions': {name: list(lines) for name, lines in self.sentences.items()},
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + '\n'
+
+
+def sentence_text(name: str, sentence: str) -> str:
+    """What CLIP reads for one sentence about the class ``name``: the template, then the sentence.
+
+    Example:
+        >>> sentence_text('bird', 'It has feathers.')
+        'a clean origami bird. it has feathers.'
+    """
+    return f'{TEMPLATE.format(name)} {sentence}'.lower()
+
+
+def find_descriptions(source: str | Path) -> Path:
+    """Path of a description file given as a path or as the bare name of a packaged one.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    packaged = PACKAGED / f'{source}.json'
+    if path.name == str(source) and packaged.is_file():
+        return packaged
+    names = ', '.join(sorted(file.stem for file in PACKAGED.glob('*.json'))) or 'none'
+    raise FileNotFoundError(
+        f'There is no description file {str(source)!r} (packaged: {names}). Provide the file, for '
+        "example with tools/generate_descriptions.py, or use mode='global', which needs none."
+    )
+
+
+def load_descriptions(source: str | Path, classes: Sequence[str] | None = None) -> Descriptions:
+    """Read and check a description file.
+
+    Args:
+        source: Path of the file, or the bare name of a packaged one (``'voc'``).
+        classes: Classes to keep, in this order. Defaults to None: all, in the file's order.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is malformed or lacks one of ``classes``.
+    """
+    path = find_descriptions(source)
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:  # covers broken UTF-8 too
+        raise ValueError(f'{path} is not a JSON file: {error}.') from None
+    _check_content(path, content)
+    sentences = {name: tuple(lines) for name, lines in content['descriptions'].items()}
+    if classes is not None:
+        missing = [name for name in classes if name not in sentences]
+        if missing:
+            raise ValueError(
+                f'{path} describes no {", ".join(map(repr, missing))}; it describes '
+                f'{", ".join(sentences)}. Add the missing classes or give another file.'
+            )
+        sentences = {name: sentences[name] for name in classes}
+    return Descriptions(content['dataset'], content['provenance'], sentences)
+
+
+def _check_content(path: Path, content: object) -> None:
+    if not isinstance(content, dict):
+        raise ValueError(f'{path} must hold a JSON object, not {type(content).__name__}.')
+    if content.get('schema_version') != SCHEMA_VERSION:
+        raise ValueError(
+            f'{path} has schema_version {content.get("schema_version")!r}; '
+            f'this package reads version {SCHEMA_VERSION}.'
+        )
+    if content.get('template') != TEMPLATE:
+        raise ValueError(
+            f'{path} was written for the template {content.get("template")!r}, '
+            f'but classes are asked with {TEMPLATE!r}.'
+        )
+    for key, kind in (('dataset', str), ('provenance', dict), ('descriptions', dict)):
+        if not isinstance(content.get(key), kind):
+            raise ValueError(f'{path} needs a {key!r} of type {kind.__name__}.')
+    for name, lines in content['descriptions'].items():
+        good = isinstance(lines, list) and lines
+        if not good or not all(isinstance(line, str) and line.strip() for line in lines):
+            raise ValueError(f'{path}: {name!r} needs a list of one or more non-empty sentences.')
