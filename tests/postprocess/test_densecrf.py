@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from mmseg.registry import MODELS
+
+from mmseg_excel.postprocess import DenseCRF, densecrf
+from tests.golden.reference import golden
+
+
+@pytest.fixture(scope='module')
+def case():
+    arrays = golden()
+    return arrays['crf_image_u8'], arrays['crf_prob'].astype(np.float32)
+
+
+def test_equals_the_reference(case):
+    refined = MODELS.build(dict(type='DenseCRF'))(*case)
+    assert np.abs(refined - golden()['crf_q']).max() < 1e-4
+    assert np.array_equal(refined.argmax(0), golden()['crf_argmax'])
+
+
+def test_memory_layout_does_not_matter(case):
+    image, probabilities = case
+    refined = DenseCRF()(np.asfortranarray(image), np.asfortranarray(probabilities))
+    assert np.abs(refined - golden()['crf_q']).max() < 1e-4
+
+
+def test_without_iterations_only_the_unary_remains(case):
+    image, probabilities = case
+    refined = DenseCRF(iterations=0)(image, probabilities)
+    assert np.abs(refined - probabilities).max() < 1e-3
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 40), (40, 1)])
+def test_one_pixel_wide_images(size):
+    image = np.zeros((*size, 3), np.uint8)
+    probabilities = np.full((3, *size), [[[0.2]], [[0.5]], [[0.3]]], np.float32)
+    refined = DenseCRF()(image, probabilities)
+    assert np.all(refined.argmax(0) == 1)
+    assert np.allclose(refined.sum(0), 1, atol=1e-5)
+
+
+def test_refuses_an_image_of_another_size(case):
+    image, probabilities = case
+    with pytest.raises(ValueError, match='120x160'):
+        DenseCRF()(image[:-1], probabilities)
+
+
+def test_missing_pydensecrf_names_the_way_out(monkeypatch):
+    monkeypatch.setattr(densecrf, 'pydensecrf', None)
+    with pytest.raises(ImportError, match='pip install pydensecrf2'):
+        DenseCRF()
