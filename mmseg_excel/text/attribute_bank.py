@@ -83,7 +83,7 @@ def get_attribute_bank(
     path = bank_path(encoder, sentences, num_attributes, cache_dir)
     try:
         return load_bank(path)
-    except FileNotFoundError:
+    except OSError:  # not there, or not readable
         pass
     except ValueError as error:
         warnings.warn(f'{error} It is built again.', stacklevel=2)

@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from open_clip.openai import build_model_from_openai_state_dict
 
-from tests.golden.reference import tiny_clip_state
+from mmseg_excel.text.descriptions import Descriptions
+from mmseg_excel.text.vocabulary import VOC_CLASSES
+from tests.golden.reference import golden, tiny_clip_state
 
 
 class TinyEncoder:
@@ -36,3 +38,21 @@ def tiny_clip():
 @pytest.fixture
 def encoder(tiny_clip):
     return TinyEncoder(tiny_clip)
+
+
+@pytest.fixture(scope='session')
+def golden_sentences():
+    """The golden sentences per VOC class, without the template in front."""
+    sentences: dict[str, list[str]] = {name: [] for name in VOC_CLASSES}
+    for index, text in zip(golden()['desc_class_index'], golden()['desc_sentences'], strict=True):
+        name = VOC_CLASSES[index]
+        sentences[name].append(text.removeprefix(f'a clean origami {name}. '))
+    return sentences
+
+
+@pytest.fixture
+def description_file(tmp_path, golden_sentences):
+    """A description file of VOC with the golden sentences."""
+    path = tmp_path / 'words.json'
+    path.write_text(Descriptions('voc', {}, golden_sentences).to_json(), encoding='utf-8')
+    return path
