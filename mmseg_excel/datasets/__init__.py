@@ -1,0 +1,19 @@
+from .coco import COCOTagsDataset
+from .tag_sources import TableTags, TagSource, XMLTags
+from .tagged import TaggedSegDataset
+from .toy_dataset import ToyDataset
+from .transforms import LoadImageTags, PackTaggedInputs, RandomScale
+from .voc import VOCTagsDataset
+
+__all__ = [
+    'COCOTagsDataset',
+    'LoadImageTags',
+    'PackTaggedInputs',
+    'RandomScale',
+    'TableTags',
+    'TagSource',
+    'TaggedSegDataset',
+    'ToyDataset',
+    'VOCTagsDataset',
+    'XMLTags',
+]

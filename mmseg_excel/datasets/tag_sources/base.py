@@ -1,0 +1,40 @@
+"""What every source of image tags promises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class TagSource:
+    """Answers which classes an image shows; built by a data set from its ``tag_source`` config.
+
+    Calling a source with the name of an image (its path below the image folder, without suffix)
+    returns the names of the classes it shows, in any order and with repetitions.
+
+    Args:
+        root: Folder that relative paths of the source start from (the data set's ``data_root``).
+        classes: Foreground class names (n).
+    """
+
+    def __init__(self, root: str | None, classes: Sequence[str]) -> None:
+        self.root = Path(root or '')
+        self.classes = tuple(classes)
+
+    def __call__(self, name: str) -> list[str]:
+        """Tags of the image called ``name``.
+
+        Raises:
+            FileNotFoundError: its tags are not there.
+            ValueError: they are there but cannot be understood.
+        """
+        raise NotImplementedError
+
+    def where(self, name: str) -> str:
+        """Where the tags of the image called ``name`` stand, for messages."""
+        raise NotImplementedError
+
+    def path(self, *parts: str) -> str:
+        """A path below ``root``."""
+        return os.path.join(self.root, *parts)

@@ -1,0 +1,175 @@
+"""A segmentation data set whose images carry tags, checked before any long work starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS, TASK_UTILS
+
+from .pictures import is_cut_jpeg, why_unreadable
+from .problems import Problems
+
+
+@DATASETS.register_module()
+class TaggedSegDataset(BaseSegDataset):
+    """Images named in a list file, with image tags and, where something is evaluated, masks.
+
+    ``METAINFO['classes']`` is ``('background', *foreground)``: masks hold 0 for background, class
+    index + 1, 255 for ignored pixels; tags are foreground names. Each data info gains ``tags``
+    (its names, in class order; none is legal) and ``foreground`` (all names).
+
+    Everything that can be known without decoding an image is checked when the list is loaded: the
+    folders, every image, its tags, and its mask if the config asks for masks by naming a
+    ``data_prefix['seg_map_path']``. Without one, masks are not even looked for.
+
+    Args:
+        ann_file: Text file with one image name per line, without suffix.
+        tag_source: Config of a :class:`TagSource`; ``None`` for images without tags, which can be
+            predicted but not trained on. Default: None.
+        way_out: Sentence that closes every complaint about the data, e.g. which tool repairs it.
+        **kwargs: Of mmseg's ``BaseSegDataset``.
+
+    Raises:
+        FileNotFoundError: a folder or the list file does not exist.
+        ValueError: something in the list is missing or wrong; names the first few and counts all.
+    """
+
+    def __init__(
+        self, ann_file: str, *, tag_source: dict | None = None, way_out: str = '', **kwargs
+    ) -> None:
+        self.tag_source_cfg = tag_source
+        self.way_out = way_out
+        kwargs.setdefault('data_prefix', dict(img_path=''))
+        super().__init__(ann_file=ann_file, **kwargs)
+
+    @property
+    def foreground(self) -> tuple[str, ...]:
+        """The n class names that tags may use."""
+        return tuple(self._metainfo['classes'][1:])
+
+    # ------------------------------------------------------------------ loading and checking
+
+    def load_data_list(self) -> list[dict]:
+        """One data info per line of the list file, all of them checked."""
+        self._require_folders()
+        problems = Problems()
+        names = self._usable(self._read_names(), problems)
+        tags = self._read_tags(names, problems)
+        samples = [self._sample(name, tags.get(name), problems) for name in names]
+        problems.raise_if_any(self.ann_file, self.way_out)
+        return samples
+
+    def _require_folders(self) -> None:
+        folders = [self.data_root, *self.data_prefix.values()]
+        for folder in filter(None, folders):
+            if not os.path.isdir(folder):
+                raise FileNotFoundError(f'Data folder {folder} does not exist. {self.way_out}')
+        if not os.path.isfile(self.ann_file):
+            raise FileNotFoundError(f'List file {self.ann_file} does not exist. {self.way_out}')
+
+    def _read_names(self) -> list[str]:
+        with open(self.ann_file, encoding='utf-8-sig') as file:
+            try:
+                names = [line.strip() for line in file]
+            except UnicodeDecodeError:
+                raise ValueError(f'List file {self.ann_file} is not UTF-8 text.') from None
+        names = [name for name in names if name]
+        if not names:
+            raise ValueError(f'List file {self.ann_file} names no image. {self.way_out}')
+        return names
+
+    def _usable(self, names: list[str], problems: Problems) -> list[str]:
+        """The names that stay inside the image folder, each once."""
+        usable: dict[str, None] = {}
+        for name in names:
+            if leaves_folder(name):
+                problems.add('lines that leave the image folder', repr(name))
+            elif name in usable:
+                problems.add('images listed twice', name)
+            else:
+                usable[name] = None
+        return list(usable)
+
+    def _read_tags(self, names: list[str], problems: Problems) -> dict[str, list[str]]:
+        """Tags by image name, in class order and each once."""
+        if self.tag_source_cfg is None:
+            return {}
+        source = TASK_UTILS.build(
+            self.tag_source_cfg,
+            default_args=dict(root=self.data_root, classes=self.foreground),
+        )
+        tags = {}
+        for name in names:
+            try:
+                found = set(source(name))
+            except FileNotFoundError as error:
+                problems.add('tags missing', str(error))
+                continue
+            except ValueError as error:
+                problems.add('tags unreadable', str(error))
+                continue
+            for unknown in sorted(found.difference(self.foreground)):
+                problems.add(self._unknown_tags(), f'{unknown!r} ({source.where(name)})')
+            tags[name] = [tag for tag in self.foreground if tag in found]
+        return tags
+
+    def _unknown_tags(self) -> str:
+        return f'tags that are not one of the classes {", ".join(self.foreground)}'
+
+    def _sample(self, name: str, tags: list[str] | None, problems: Problems) -> dict:
+        sample = dict(
+            img_path=self._file('img_path', name + self.img_suffix, 'images missing', problems),
+            label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[],
+        )
+        if 'seg_map_path' in self.data_prefix:
+            mask = name + self.seg_map_suffix
+            sample['seg_map_path'] = self._file('seg_map_path', mask, 'masks missing', problems)
+        if tags is not None:
+            sample['tags'] = tags
+        return sample
+
+    def _file(self, prefix: str, name: str, kind: str, problems: Problems) -> str:
+        path = os.path.join(self.data_prefix[prefix], name)
+        if not os.path.isfile(path):
+            problems.add(kind, path)
+        return path
+
+    # ------------------------------------------------------------------ one sample
+
+    def get_data_info(self, idx: int) -> dict:
+        """The data info of one image, with the class names its tags are chosen from."""
+        return dict(super().get_data_info(idx), foreground=self.foreground)
+
+    def prepare_data(self, idx: int) -> dict:
+        """Run the pipeline on one image; if it fails over a broken file, say which.
+
+        Raises:
+            ValueError: the image or its mask cannot be decoded; names it and what is wrong.
+        """
+        info = self.get_data_info(idx)
+        paths = [info[key] for key in ('img_path', 'seg_map_path') if key in info]
+        try:
+            if is_cut_jpeg(paths[0]):
+                raise ValueError
+            return self.pipeline(info)
+        except Exception:
+            for path in paths:
+                reason = why_unreadable(path)
+                if reason:
+                    raise ValueError(
+                        f'{path} {reason}; replace it or take it out of {self.ann_file}.'
+                    ) from None
+            raise
+
+
+def leaves_folder(name: str) -> bool:
+    """Whether a relative file name is absolute or climbs out of its folder.
+
+    Lexical on purpose: a link inside the folder may point anywhere.
+    """
+    path = PurePosixPath(name.replace('\\', '/'))
+    return path.is_absolute() or '..' in path.parts

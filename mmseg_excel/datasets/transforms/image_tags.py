@@ -1,0 +1,41 @@
+"""Image tags as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadImageTags(BaseTransform):
+    """Turn the names in ``results['tags']`` into ``results['gt_tags']``, multi-hot over classes.
+
+    The one place where tags become numbers, whatever source they came from. No tag at all gives
+    zeros. Results without the key ``tags`` (an inferencer's) pass unchanged.
+
+    Required keys: ``tags`` and ``foreground`` (the n class names), both put there by the data set.
+    Added keys: ``gt_tags``, float32 (n,).
+
+    Raises:
+        ValueError: a tag is not one of the classes.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add ``gt_tags``."""
+        if 'tags' in results:
+            try:
+                results['gt_tags'] = multi_hot(results['tags'], results['foreground'])
+            except ValueError as error:
+                raise ValueError(f'{results.get("img_path", "An image")}: {error}') from None
+        return results
+
+
+def multi_hot(tags: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Multi-hot vector, float32 (n,), of the ``tags`` among n ``classes``."""
+    unknown = sorted(set(tags).difference(classes))
+    if unknown:
+        raise ValueError(f'tag {unknown[0]!r} is not one of the classes {", ".join(classes)}.')
+    return np.isin(classes, tags).astype(np.float32)
