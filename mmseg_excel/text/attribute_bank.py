@@ -21,8 +21,6 @@ from torch import Tensor
 from .atomic import write_atomically
 from .attributes import N_INIT, RANDOM_STATE, cluster_attributes
 
-BATCH_SIZE = 256
-
 
 class TextEncoder(Protocol):
     """What turns M texts into (M, C) float32 L2-normalised embeddings.
@@ -97,11 +95,10 @@ def get_attribute_bank(
     return bank
 
 
+@torch.no_grad()
 def encode(encoder: TextEncoder, texts: Sequence[str]) -> Tensor:
-    """(M, C) embeddings of any number of texts, on the CPU."""
-    batches = [list(texts[i : i + BATCH_SIZE]) for i in range(0, len(texts), BATCH_SIZE)]
-    with torch.no_grad():
-        return torch.cat([encoder(batch).float().cpu() for batch in batches])
+    """(M, C) embeddings of the texts, on the CPU."""
+    return encoder(list(texts)).float().cpu()
 
 
 def bank_path(

@@ -77,9 +77,3 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
     assert default_cache_dir() == tmp_path
     monkeypatch.delenv('MMSEG_EXCEL_CACHE')
     assert str(default_cache_dir()) == os.path.expanduser('~/.cache/mmseg_excel')
-
-
-def test_batches_do_not_change_the_embeddings(encoder, monkeypatch):
-    whole = attribute_bank.encode(encoder, SENTENCES)
-    monkeypatch.setattr(attribute_bank, 'BATCH_SIZE', 7)
-    torch.testing.assert_close(attribute_bank.encode(encoder, SENTENCES), whole, atol=1e-6, rtol=0)
