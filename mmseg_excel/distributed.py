@@ -1,0 +1,31 @@
+"""Sums and means over all processes, so that N processes train like one with N times the batch."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.dist import get_world_size, is_distributed
+from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
+
+
+def global_sum(value: Tensor) -> Tensor:
+    """Sum a tensor over all processes, differentiably."""
+    return all_reduce(value) if is_distributed() else value
+
+
+def global_mean(value: Tensor) -> Tensor:
+    """Mean of all elements over all processes, differentiably; a scalar."""
+    if not is_distributed():
+        return value.mean()
+    total = torch.stack([value.sum(), value.new_tensor(value.numel())])
+    summed, count = global_sum(total)
+    return summed / count
+
+
+def share_of_global_mean(summed: Tensor, count: Tensor, epsilon: float) -> Tensor:
+    """This process's share of ``Σ summed / (Σ count + epsilon)``, sums over all processes.
+
+    DDP averages gradients over processes, so the share is scaled by their number: averaged
+    shares are the mean over the joint batch, in value and in gradient.
+    """
+    return summed * get_world_size() / (global_sum(count.to(summed.dtype)) + epsilon)

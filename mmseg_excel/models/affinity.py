@@ -1,0 +1,79 @@
+"""Affinity refinement: patch maps spread along CLIP's attention (docs/method.md, section 7)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def transition_matrix(attention: Tensor, affinity: Tensor | None = None) -> Tensor:
+    """Turn attention into the matrix that refines maps.
+
+    Args:
+        attention: Attention of the last layers, (layers, B, P, P).
+        affinity: Predicted affinity (B, P, P), in the dynamic phase.
+
+    Returns:
+        (B, P, P).
+    """
+    if affinity is None:
+        weight = attention.mean(dim=0)
+    else:
+        weight = _agreeing_layers_mean(attention, affinity) * affinity
+    return _sinkhorn_squared(weight)
+
+
+def _agreeing_layers_mean(attention: Tensor, affinity: Tensor) -> Tensor:
+    """Mean of the layers whose attention sums to no less than the average layer's."""
+    excess = (affinity - attention).sum(dim=(2, 3))
+    agrees = (excess <= excess.mean(dim=0)).to(attention.dtype)
+    total = torch.einsum('lb,lbij->bij', agrees, attention)
+    return total / (agrees.sum(dim=0) + 1e-5)[:, None, None]
+
+
+def _sinkhorn_squared(weight: Tensor, rounds: int = 3) -> Tensor:
+    """Normalise columns, then rows, in turn; symmetrise; square."""
+    for _ in range(rounds):
+        weight = weight / weight.sum(dim=1, keepdim=True)
+        weight = weight / weight.sum(dim=2, keepdim=True)
+    weight = (weight + weight.transpose(1, 2)) / 2
+    return weight @ weight
+
+
+def refine_maps(maps: Tensor, transition: Tensor, threshold: float) -> Tensor:
+    """Spread maps from their confident regions.
+
+    Args:
+        maps: (B, K, g_h, g_w) in 0..1.
+        transition: (B, P, P).
+        threshold: τ, the share of a map's maximum that makes a cell confident.
+
+    Returns:
+        (B, K, g_h, g_w).
+    """
+    boxed = (maps * confident_boxes(maps, threshold)).flatten(2)
+    return (boxed @ transition.transpose(1, 2)).view_as(maps)
+
+
+def confident_boxes(maps: Tensor, threshold: float) -> Tensor:
+    """Mark the bounding boxes of a map's confident regions; same shape and device, boolean."""
+    cells = (maps * 255).to(torch.uint8).flatten(0, -3).cpu().numpy()
+    masks = np.stack([_boxes_mask(cell, threshold) for cell in cells])
+    return torch.from_numpy(masks).view(maps.shape).to(maps.device, non_blocking=True)
+
+
+def _boxes_mask(cells: np.ndarray, threshold: float) -> np.ndarray:
+    """Union of the boxes around 8-connected regions above the threshold.
+
+    The contours of holes lie inside their region's box, so regions are all that counts. A box
+    ends before the last row and column of the grid, as in the reference.
+    """
+    confident = (cells > int(threshold * cells.max())).astype(np.uint8)
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(confident, connectivity=8)
+    mask = np.zeros(cells.shape, dtype=bool)
+    height, width = cells.shape
+    for x, y, w, h, _ in boxes[1:]:
+        mask[y : min(y + h, height - 1), x : min(x + w, width - 1)] = True
+    return mask

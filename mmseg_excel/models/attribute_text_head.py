@@ -1,0 +1,105 @@
+"""AttributeTextHead: class texts and the patch-text maps they give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from ..text.class_texts import build_class_texts
+from ..text.vocabulary import Vocabulary, get_vocabulary
+
+
+@MODELS.register_module()
+class AttributeTextHead(BaseModule):
+    """Text semantic enrichment and patch-text alignment (docs/method.md, sections 4 and 5).
+
+    The T class texts are computed once, when training starts, and stored as a buffer, so that a
+    checkpoint needs no text tower.
+
+    Args:
+        vocabulary: ``'voc'``, ``'coco'``, ``'toy'``, or a dict with ``classes``, ``prompts`` and
+            ``backgrounds``.
+        in_channels: Width C of CLIP's joint space. Default: 512.
+        mode: ``'attributes'`` (default), ``'global'`` or ``'fuse'`` (supplement, Table 2a).
+        descriptions: Description file, or the bare name of a packaged one (``'voc'``). Not
+            needed by ``mode='global'``.
+        num_attributes: Number K of attributes. Default: 112, as for VOC.
+        keep_ratio: Share K_r of attributes a class keeps (supplement, Table 1b). Default: 0.9.
+        attribute_weight: Weight λ of the attributes (supplement, Table 1a). Default: 1.0.
+    """
+
+    def __init__(
+        self,
+        vocabulary: str | dict,
+        in_channels: int = 512,
+        mode: str = 'attributes',
+        descriptions: str | Path | None = None,
+        num_attributes: int = 112,
+        keep_ratio: float = 0.9,
+        attribute_weight: float = 1.0,
+        init_cfg=None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.vocabulary = (
+            get_vocabulary(vocabulary) if isinstance(vocabulary, str) else Vocabulary(**vocabulary)
+        )
+        self.settings = dict(
+            mode=mode,
+            descriptions=descriptions,
+            num_attributes=num_attributes,
+            keep_ratio=keep_ratio,
+            attribute_weight=attribute_weight,
+        )
+        num_texts = len(self.vocabulary.classes) + len(self.vocabulary.backgrounds)
+        self.register_buffer('class_texts', torch.full((num_texts, in_channels), torch.nan))
+
+    @property
+    def num_foreground(self) -> int:
+        """Number n of foreground classes."""
+        return len(self.vocabulary.classes)
+
+    def encode_classes(self, encoder) -> None:
+        """Fill the class texts (T, C) with a text encoder (``sentences -> (M, C)``)."""
+        texts = build_class_texts(encoder, self.vocabulary, **self.settings)
+        if texts.shape != self.class_texts.shape:
+            raise ValueError(
+                f'AttributeTextHead.in_channels is {self.class_texts.shape[1]}, but CLIP embeds '
+                f'texts in {texts.shape[1]} dimensions: set in_channels={texts.shape[1]}.'
+            )
+        self.class_texts.copy_(texts)
+
+    @torch.no_grad()
+    def forward(self, embeddings: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Align patches with class texts.
+
+        Args:
+            embeddings: F, (B, N, C), class token first.
+            grid: (g_h, g_w).
+
+        Returns:
+            Class activation maps of the foreground classes, (B, n, g_h, g_w), in 0..1.
+        """
+        maps = patch_text_maps(embeddings, self.class_texts)[:, 1:, : self.num_foreground]
+        return maps.transpose(1, 2).unflatten(2, grid)
+
+
+def patch_text_maps(embeddings: Tensor, texts: Tensor) -> Tensor:
+    """Patch-text maps (method 5), min-max normalised over all N tokens.
+
+    Args:
+        embeddings: F, (B, N, C), class token first.
+        texts: (T, C), rows of unit length.
+
+    Returns:
+        (B, N, T) in 0..1.
+    """
+    similarity = embeddings @ texts.to(embeddings.dtype).T
+    weight = (2 * similarity[:, :1]).softmax(dim=-1)
+    weighted = similarity * (weight / weight.mean(dim=-1, keepdim=True))
+    maps = weighted - weighted.mean(dim=-1, keepdim=True)
+    low, high = maps.amin(dim=1, keepdim=True), maps.amax(dim=1, keepdim=True)
+    return (maps - low) / (high - low)

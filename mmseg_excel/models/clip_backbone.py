@@ -1,0 +1,159 @@
+"""FrozenCLIP: open_clip's vision tower, traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..clip import TextEncoder, load_clip
+
+
+@dataclass
+class BlockTrace:
+    """What one transformer block computed.
+
+    Attributes:
+        qkv: Queries, keys and values side by side, (B, N, 3D).
+        attended: The tokens after attention and before the MLP, (B, N, D).
+        output: The block's output, (B, N, D).
+        out_proj: The frozen output projection O_l of the attention.
+    """
+
+    qkv: Tensor
+    attended: Tensor
+    output: Tensor
+    out_proj: nn.Linear
+
+    def heads(self, which: str, num_heads: int) -> Tensor:
+        """Return 'q', 'k' or 'v' split into heads, (B, H, N, d)."""
+        part = self.qkv.chunk(3, dim=-1)['qkv'.index(which)]
+        return part.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+@dataclass
+class CLIPTrace:
+    """The vision tower's computation on a batch.
+
+    Attributes:
+        grid: Patches along height and width, (g_h, g_w); P = g_h * g_w, N = P + 1.
+        num_heads: Attention heads H.
+        tokens: What enters the first block, (B, N, D), class token first.
+        blocks: One trace a block.
+        project: ``ln_post`` and the projection into the joint space, (B, N, D) -> (B, N, C).
+    """
+
+    grid: tuple[int, int]
+    num_heads: int
+    tokens: Tensor
+    blocks: list[BlockTrace]
+    project: Callable[[Tensor], Tensor]
+
+
+@MODELS.register_module()
+class FrozenCLIP(BaseModule):
+    """CLIP's vision transformer, frozen (docs/method.md, section 2).
+
+    The tower is kept out of parameters and state dict: checkpoints hold what was trained, and
+    optimisers, DDP and ``train()`` never see it.
+
+    Args:
+        model: open_clip model name of a ViT with a class token.
+        pretrained: open_clip tag (downloaded and cached), ``'packaged'`` for the toy CLIP, or a
+            local weight file (OpenAI JIT archive, state dict, safetensors).
+    """
+
+    def __init__(
+        self, model: str = 'ViT-B-16-quickgelu', pretrained: str = 'openai', init_cfg=None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.model = model
+        self.pretrained = pretrained
+        clip = load_clip(model, pretrained)
+        # In a tuple, so that nn.Module does not register it.
+        self._tower = (clip.vision_tower(),)
+        self.sha256 = clip.vision_sha256()
+
+    @property
+    def tower(self) -> nn.Module:
+        """The frozen vision tower."""
+        return self._tower[0]
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        return self.tower.patch_size[0]
+
+    def load_text_encoder(self) -> TextEncoder:
+        """Build the matching text encoder from the same weights, on the CPU."""
+        return load_clip(self.model, self.pretrained).text_encoder()
+
+    def _apply(self, fn, recurse: bool = True):
+        """Move the unregistered tower along with the module."""
+        self.tower._apply(fn)
+        return super()._apply(fn)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> CLIPTrace:
+        """Trace the tower.
+
+        Args:
+            images: Normalised images (B, 3, height, width) of any size; padded at the bottom and
+                right to whole patches with zeros, the mean colour.
+        """
+        images = pad_to_multiple(images, self.patch_size)
+        grid = (images.shape[2] // self.patch_size, images.shape[3] // self.patch_size)
+        tokens = x = self._embed(images, grid)
+        blocks = []
+        for block in self.tower.transformer.resblocks:
+            blocks.append(_run_block(block, x))
+            x = blocks[-1].output
+        num_heads = self.tower.transformer.resblocks[0].attn.num_heads
+        return CLIPTrace(grid, num_heads, tokens, blocks, self._project)
+
+    def _embed(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Patch, class and position embeddings and ``ln_pre``: (B, N, D)."""
+        tower = self.tower
+        patches = tower.conv1(images).flatten(2).transpose(1, 2)
+        class_token = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        position = resize_position_embedding(tower.positional_embedding, tower.grid_size, grid)
+        return tower.ln_pre(torch.cat([class_token, patches], 1) + position.to(patches.dtype))
+
+    def _project(self, tokens: Tensor) -> Tensor:
+        return self.tower.ln_post(tokens) @ self.tower.proj
+
+
+def _run_block(block: nn.Module, x: Tensor) -> BlockTrace:
+    attention = block.attn
+    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
+    q, k, v = (
+        part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+        for part in qkv.chunk(3, dim=-1)
+    )
+    mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    attended = x + attention.out_proj(mixed)
+    output = attended + block.mlp(block.ln_2(attended))
+    return BlockTrace(qkv, attended, output, attention.out_proj)
+
+
+def resize_position_embedding(
+    embedding: Tensor, old: tuple[int, int], new: tuple[int, int]
+) -> Tensor:
+    """Resize a position embedding (1 + old_h * old_w, D) from its *original* grid, bilinearly."""
+    if tuple(old) == tuple(new):
+        return embedding
+    class_position, grid_positions = embedding[:1], embedding[1:]
+    image = grid_positions.T.unflatten(1, old)[None]
+    resized = F.interpolate(image, size=new, mode='bilinear', align_corners=False)
+    return torch.cat([class_position, resized[0].flatten(1).T])
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """Pad (..., height, width) with zeros at the bottom and right."""
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, -width % multiple, 0, -height % multiple))

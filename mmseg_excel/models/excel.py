@@ -1,0 +1,304 @@
+"""ExCEL, the segmentor: it wires the rooms and computes nothing itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from .clip_backbone import pad_to_multiple
+from .lvc_adapter import dynamic_relation, predicted_affinity
+from .pseudo_label import PseudoLabels
+from .svc_neck import Calibration
+
+PROVENANCE_KEY = 'provenance'
+
+
+@dataclass
+class Phase:
+    """What supervises a training iteration (docs/method.md, section 8).
+
+    Attributes:
+        dynamic: Whether maps and affinity are calibrated by the adapter.
+        pairs_from_prediction: Whether the pair labels of the diversity loss come from the
+            prediction instead of the pseudo label.
+    """
+
+    dynamic: bool = False
+    pairs_from_prediction: bool = False
+
+
+@MODELS.register_module()
+class ExCEL(BaseSegmentor):
+    """Weakly supervised segmentor that learns from image tags (Yang et al., CVPR 2025).
+
+    Pixels -> FrozenCLIP -> SVCNeck -> AttributeTextHead -> maps -> PseudoLabeler -> labels, and
+    SVCNeck -> LVCAdapter -> TransformerHead -> logits -> losses.
+
+    Args:
+        backbone: :class:`FrozenCLIP`.
+        neck: :class:`SVCNeck`.
+        text_head: :class:`AttributeTextHead`.
+        adapter: :class:`LVCAdapter`.
+        decode_head: :class:`TransformerHead`.
+        pseudo_labeler: :class:`PseudoLabeler`.
+        loss_diversity: :class:`DiversityLoss`.
+        data_preprocessor: mmseg's ``SegDataPreProcessor``.
+        train_cfg: Unused; mmseg's tools set it.
+        test_cfg: ``source`` is ``'decoder'`` (default) or ``'cam'``: training-free, the image's
+            tags choose the classes.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        text_head: dict,
+        adapter: dict,
+        decode_head: dict,
+        pseudo_labeler: dict,
+        loss_diversity: dict,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck)
+        self.text_head = MODELS.build(text_head)
+        self.adapter = MODELS.build(adapter)
+        self.decode_head = MODELS.build(decode_head)
+        self.pseudo_labeler = MODELS.build(pseudo_labeler)
+        self.loss_diversity = MODELS.build(loss_diversity)
+        self.align_corners = self.decode_head.align_corners
+        self.num_classes = self.decode_head.num_classes
+        self.train_cfg = train_cfg
+        self.test_cfg = dict(source='decoder') | (test_cfg or {})
+        self.phase = Phase()
+        self._check_class_count()
+        self._register_state_dict_hook(_save_provenance)
+
+    # Set-up ---------------------------------------------------------------------------------
+
+    def init_weights(self) -> None:
+        """Initialise the trained rooms and compute the class texts."""
+        super().init_weights()
+        self.text_head.encode_classes(self.backbone.load_text_encoder())
+
+    def provenance(self) -> dict:
+        """What a checkpoint of this model belongs to: CLIP, classes, texts."""
+        return dict(
+            clip=dict(model=self.backbone.model, sha256=self.backbone.sha256),
+            classes=list(self.text_head.vocabulary.classes),
+            texts={key: str(value) for key, value in self.text_head.settings.items()},
+        )
+
+    # Training -------------------------------------------------------------------------------
+
+    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """Losses of a batch (B, 3, S, S) whose samples carry ``gt_tags``."""
+        calibration = self.extract_feat(inputs)
+        fused = self._fuse(calibration)
+        relation = self.adapter.relation_logits(fused, over_batch=True)
+        affinity = predicted_affinity(relation)
+        logits = self.decode_head(fused)
+
+        # The method's one loop: adapter features calibrate the maps that supervise the adapter.
+        dynamic = relation if self.phase.dynamic else None
+        labels = self._label(calibration, inputs, _stack_tags(data_samples), dynamic).labels
+
+        full = _resize(logits, inputs.shape[2:])
+        loss_decode = self.decode_head.loss_decode
+        pair_labels = full.argmax(dim=1) if self.phase.pairs_from_prediction else labels
+        return {
+            loss_decode.loss_name: loss_decode(full, labels),
+            'loss_diversity': self.loss_diversity(
+                affinity, _at_patches(pair_labels, logits.shape[2:])
+            ),
+        }
+
+    # Inference ------------------------------------------------------------------------------
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Segment a batch; results have each sample's ``ori_shape``."""
+        if self.test_cfg['source'] == 'cam':
+            return self.postprocess_result(self._tag_scores(inputs, data_samples), data_samples)
+        if data_samples is None:
+            return self.postprocess_result(self.encode_decode(inputs))
+        # Patch logits are resized once, straight to the original image (method 9).
+        return self.postprocess_result(self._unpadded_logits(inputs), data_samples)
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
+        """Logits at the size of the inputs, (B, n+1, height, width)."""
+        return _resize(self._unpadded_logits(inputs), inputs.shape[2:])
+
+    def lowres_logits(self, inputs: Tensor) -> Tensor:
+        """Logits of the patches, (B, n+1, g_h, g_w)."""
+        return self.decode_head(self._fuse(self.extract_feat(inputs)))
+
+    def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
+        return self.lowres_logits(inputs)
+
+    @torch.no_grad()
+    def class_activation_maps(self, inputs: Tensor, dynamic: bool = False) -> Tensor:
+        """Patch-text maps of all foreground classes.
+
+        Args:
+            inputs: Normalised images, (B, 3, height, width).
+            dynamic: Whether the trained adapter calibrates them. Default: False.
+
+        Returns:
+            (B, n, g_h, g_w) in 0..1.
+        """
+        calibration = self.extract_feat(inputs)
+        relation = self._image_relation(calibration) if dynamic else None
+        return self._maps(calibration, relation)
+
+    @torch.no_grad()
+    def pseudo_labels(
+        self, inputs: Tensor, data_samples: list[SegDataSample], dynamic: bool = False
+    ) -> PseudoLabels:
+        """Label the pixels of images whose tags are known.
+
+        Args:
+            inputs: Normalised images, (B, 3, S, S).
+            data_samples: Samples with ``gt_tags``.
+            dynamic: Whether the trained adapter calibrates maps and affinity. Default: False,
+                the training-free pseudo labels.
+        """
+        calibration = self.extract_feat(inputs)
+        relation = self._image_relation(calibration) if dynamic else None
+        return self._label(calibration, inputs, _stack_tags(data_samples), relation)
+
+    # Wiring ---------------------------------------------------------------------------------
+
+    def extract_feat(self, inputs: Tensor) -> Calibration:
+        """CLIP's calibrated tokens."""
+        return self.neck(self.backbone(inputs))
+
+    def _fuse(self, calibration: Calibration) -> Tensor:
+        """Adapter features G, (B, 256, g_h, g_w)."""
+        return self.adapter(calibration.features, calibration.trace.grid)
+
+    def _image_relation(self, calibration: Calibration) -> Tensor:
+        """Relation logits of each image by itself, (B, P, P)."""
+        return self.adapter.relation_logits(self._fuse(calibration), over_batch=False)
+
+    def _maps(self, calibration: Calibration, relation: Tensor | None) -> Tensor:
+        """Static maps, or dynamic ones if relation logits are given."""
+        if relation is None:
+            embeddings = calibration.embeddings()
+        else:
+            embeddings = calibration.shifted_embeddings(dynamic_relation(relation))
+        return self.text_head(embeddings, calibration.trace.grid)
+
+    @torch.no_grad()
+    def _label(
+        self, calibration: Calibration, inputs: Tensor, tags: Tensor, relation: Tensor | None
+    ) -> PseudoLabels:
+        maps = self._maps(calibration, relation)
+        affinity = None if relation is None else predicted_affinity(relation)
+        images = self._images01(pad_to_multiple(inputs, self.backbone.patch_size))
+        padded = self.pseudo_labeler(maps, calibration.attention, tags, images, affinity)
+        return padded.cropped(inputs.shape[2:])
+
+    def _tag_scores(self, inputs: Tensor, data_samples: list[SegDataSample]) -> Tensor:
+        """Training-free scores of all classes, those of untagged ones 0, (B, n+1, S, S)."""
+        return self.pseudo_labels(inputs, data_samples).dense_scores(self.num_classes)
+
+    def _unpadded_logits(self, inputs: Tensor) -> Tensor:
+        """Patch logits, or, if patches reach beyond the inputs, logits cropped to the inputs."""
+        logits = self.lowres_logits(inputs)
+        size = inputs.shape[2:]
+        padded_size = [side * self.backbone.patch_size for side in logits.shape[2:]]
+        if padded_size == list(size):
+            return logits
+        return _resize(logits, padded_size)[..., : size[0], : size[1]]
+
+    def _images01(self, inputs: Tensor) -> Tensor:
+        """Undo the normalisation: RGB in 0..1, truncated to whole grey levels (method 7)."""
+        levels = inputs * self.data_preprocessor.std + self.data_preprocessor.mean
+        return levels.clamp(0, 255).to(torch.uint8) / 255
+
+    def _check_class_count(self) -> None:
+        expected = self.text_head.num_foreground + 1
+        if self.num_classes != expected:
+            raise ValueError(
+                f'decode_head.num_classes is {self.num_classes}, but the text head has '
+                f'{expected - 1} classes and a background: set it to {expected}.'
+            )
+
+    # Checkpoints ----------------------------------------------------------------------------
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        """Refuse a checkpoint of another CLIP or class list."""
+        stored = state_dict.pop(prefix + PROVENANCE_KEY, None)
+        if stored is not None:
+            check_provenance(_decode_provenance(stored), self.provenance())
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def check_provenance(stored: dict, current: dict) -> None:
+    """Compare what a checkpoint was trained with and what this model has.
+
+    Raises:
+        ValueError: If the CLIP weights or the class list differ.
+    """
+    if stored['clip']['sha256'] != current['clip']['sha256']:
+        raise ValueError(
+            f'The checkpoint was trained on the CLIP {_clip_name(stored)}, but this model has '
+            f'{_clip_name(current)}: set model.backbone to the CLIP it was trained on.'
+        )
+    if stored['classes'] != current['classes']:
+        raise ValueError(
+            f'The checkpoint knows the {len(stored["classes"])} classes '
+            f'{", ".join(stored["classes"])}, but this model has '
+            f'{", ".join(current["classes"])}: use the config it was trained with.'
+        )
+
+
+def _clip_name(provenance: dict) -> str:
+    return f'{provenance["clip"]["model"]} (weights sha256 {provenance["clip"]["sha256"][:12]})'
+
+
+def _save_provenance(model: ExCEL, state_dict: dict, prefix: str, metadata: dict) -> None:
+    """State dict hook: provenance travels as UTF-8 bytes, so `weights_only` loading reads it."""
+    text = json.dumps(model.provenance(), sort_keys=True)
+    state_dict[prefix + PROVENANCE_KEY] = torch.frombuffer(
+        bytearray(text, 'utf-8'), dtype=torch.uint8
+    )
+
+
+def _decode_provenance(stored: Tensor) -> dict:
+    return json.loads(bytes(stored.cpu().tolist()).decode('utf-8'))
+
+
+def _stack_tags(data_samples: list[SegDataSample]) -> Tensor:
+    """Multi-hot tags of a batch, (B, n)."""
+    untagged = [sample for sample in data_samples or [None] if 'gt_tags' not in (sample or ())]
+    if untagged:
+        name = getattr(untagged[0], 'img_path', 'an image')
+        raise ValueError(
+            f'{name} has no gt_tags, which training and training-free prediction need: add '
+            'LoadImageTags and PackTaggedInputs to the pipeline.'
+        )
+    return torch.stack([sample.gt_tags.multi_hot for sample in data_samples])
+
+
+def _resize(logits: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(logits, size=tuple(size), mode='bilinear', align_corners=False)
+
+
+def _at_patches(labels: Tensor, grid: Sequence[int]) -> Tensor:
+    """Labels (B, S, S) at the patches' top-left pixels, (B, g_h, g_w)."""
+    return F.interpolate(labels[:, None].float(), size=tuple(grid), mode='nearest')[:, 0].long()

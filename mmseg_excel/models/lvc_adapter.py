@@ -1,0 +1,90 @@
+"""LVCAdapter: learnable visual calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..distributed import global_mean
+
+
+@MODELS.register_module()
+class LVCAdapter(BaseModule):
+    """Learnable visual calibration (docs/method.md, section 6).
+
+    One small MLP a layer, fused by a 1x1 convolution into features G whose cosine similarities
+    say which patches belong together.
+
+    Args:
+        in_channels: Width D of CLIP's tokens. Default: 768.
+        channels: Width of G. Default: 256.
+        num_layers: Number L of CLIP's layers. Default: 12.
+        dropout: Probability that Dropout2d drops a channel of G. Default: 0.1.
+        alpha: Scaling factor α (supplement, Table 1d). Default: 3.0.
+        beta: Shifting factor β (supplement, Table 1e). Default: 1.0.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 768,
+        channels: int = 256,
+        num_layers: int = 12,
+        dropout: float = 0.1,
+        alpha: float = 3.0,
+        beta: float = 1.0,
+        init_cfg=None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.alpha = alpha
+        self.beta = beta
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(in_channels, channels), nn.ReLU(), nn.Linear(channels, channels)
+            )
+            for _ in range(num_layers)
+        )
+        self.fuse = nn.Conv2d(num_layers * channels, channels, kernel_size=1)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, features: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
+        """Fuse L layer outputs (B, P, D) into G, (B, 256, g_h, g_w)."""
+        adapted = [layer(tokens) for layer, tokens in zip(self.layers, features, strict=True)]
+        stacked = torch.cat(adapted, dim=-1).transpose(1, 2).unflatten(2, grid)
+        return self.dropout(self.fuse(stacked))
+
+    def relation_logits(self, fused: Tensor, over_batch: bool) -> Tensor:
+        """α (cos − β · mean(cos)) between all patches of an image.
+
+        Args:
+            fused: G, (B, 256, g_h, g_w).
+            over_batch: Whether the mean runs over the whole batch, of all processes (training),
+                or over each image alone (inference: an answer must not depend on its neighbours).
+
+        Returns:
+            (B, P, P).
+        """
+        unit = F.normalize(fused.flatten(2), dim=1)
+        cosine = unit.transpose(1, 2) @ unit
+        mean = global_mean(cosine) if over_batch else cosine.mean(dim=(1, 2), keepdim=True)
+        return self.alpha * (cosine - self.beta * mean)
+
+
+def predicted_affinity(relation_logits: Tensor) -> Tensor:
+    """The affinity the diversity loss trains, (B, P, P) in 0..1, differentiable (method 6)."""
+    return relation_logits.sigmoid()
+
+
+@torch.no_grad()
+def dynamic_relation(relation_logits: Tensor) -> Tensor:
+    """R, the relation that calibrates attention dynamically, (B, P, P) (method 6).
+
+    Patches less alike than the mean are unrelated. A patch related to none, itself included
+    (possible only for β > 1), is not shifted.
+    """
+    masked = relation_logits.masked_fill(relation_logits < 0, -torch.inf)
+    return masked.softmax(dim=-1).nan_to_num(0.0)

@@ -1,0 +1,107 @@
+"""PseudoLabeler: from class activation maps to pseudo labels (docs/method.md, section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from .affinity import refine_maps, transition_matrix
+from .pixel_adaptive import PixelAdaptiveRefinement
+
+
+@dataclass
+class PseudoLabels:
+    """Pseudo labels of a batch.
+
+    Attributes:
+        labels: (B, S, S) integers: 0 background, foreground class c as c + 1.
+        scores: (B, 1 + K, S, S), K the most tags an image has: background, then the image's
+            classes in order. Channels beyond an image's own tags are zero.
+        channels: Label of each channel of `scores`, (B, 1 + K); -1 where an image has no
+            such channel.
+    """
+
+    labels: Tensor
+    scores: Tensor
+    channels: Tensor
+
+    def cropped(self, size: Sequence[int]) -> PseudoLabels:
+        """Keep the top left (height, width)."""
+        height, width = size
+        labels, scores = (x[..., :height, :width] for x in (self.labels, self.scores))
+        return PseudoLabels(labels, scores, self.channels)
+
+    def dense_scores(self, num_classes: int) -> Tensor:
+        """Scores of all n+1 labels, 0 for classes an image is not tagged with, (B, n+1, S, S)."""
+        dense = self.scores.new_zeros(len(self.scores), num_classes, *self.scores.shape[2:])
+        index = self.channels.clamp(min=0)[:, :, None, None].expand_as(self.scores)
+        return dense.scatter_add_(1, index, self.scores * (self.channels >= 0)[:, :, None, None])
+
+
+@MODELS.register_module()
+class PseudoLabeler(BaseModule):
+    """Refines maps of the tagged classes along CLIP's attention and the image's colours.
+
+    Args:
+        box_threshold: τ; 0.79 for VOC (default), 0.88 for COCO.
+        pixel_adaptive: Settings of :class:`PixelAdaptiveRefinement`.
+    """
+
+    def __init__(
+        self, box_threshold: float = 0.79, pixel_adaptive: dict | None = None, init_cfg=None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.box_threshold = box_threshold
+        self.pixel_adaptive = PixelAdaptiveRefinement(**(pixel_adaptive or {}))
+
+    @torch.no_grad()
+    def forward(
+        self,
+        maps: Tensor,
+        attention: Tensor,
+        tags: Tensor,
+        images: Tensor,
+        affinity: Tensor | None = None,
+    ) -> PseudoLabels:
+        """Label the pixels of a batch.
+
+        Args:
+            maps: Class activation maps, (B, n, g_h, g_w) in 0..1.
+            attention: Attention of the last layers, (layers, B, P, P).
+            tags: Multi-hot image tags, (B, n).
+            images: (B, 3, S, S), RGB in 0..1.
+            affinity: Predicted affinity (B, P, P) in the dynamic phase.
+        """
+        classes, present = pack_tags(tags)
+        tagged = maps.float().gather(1, classes[:, :, None, None].expand(-1, -1, *maps.shape[2:]))
+        transition = transition_matrix(attention.float(), affinity)
+        refined = refine_maps(tagged, transition, self.box_threshold)
+        stack = score_stack(refined * present[:, :, None, None], images.shape[2:])
+        scores = self.pixel_adaptive(images, stack)
+        channels = F.pad(torch.where(present, classes + 1, -1), (1, 0))
+        labels = channels.gather(1, scores.argmax(dim=1).flatten(1)).view_as(scores[:, 0])
+        return PseudoLabels(labels, scores, channels)
+
+
+def pack_tags(tags: Tensor) -> tuple[Tensor, Tensor]:
+    """Pack multi-hot tags (B, n) into class indices (B, K) and which of them are present."""
+    most = int(tags.sum(dim=1).max())
+    present, classes = (tags > 0).to(torch.uint8).sort(dim=1, descending=True, stable=True)
+    return classes[:, :most], present[:, :most].bool()
+
+
+def score_stack(refined: Tensor, size: tuple[int, int]) -> Tensor:
+    """Background score and resized min-max normalised maps: (B, 1 + K, S, S)."""
+    if not refined.shape[1]:
+        return refined.new_ones(len(refined), 1, *size)
+    low, high = refined.amin(dim=(2, 3), keepdim=True), refined.amax(dim=(2, 3), keepdim=True)
+    normalised = (refined - low) / (high - low + 1e-7)
+    resized = F.interpolate(normalised, size=size, mode='bilinear', align_corners=False)
+    background = 1 - resized.amax(dim=1, keepdim=True)
+    return torch.cat([background, resized], dim=1)

@@ -1,0 +1,152 @@
+"""SVCNeck: static visual calibration of CLIP's tokens, without parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from .clip_backbone import BlockTrace, CLIPTrace
+
+# The similarities averaged with equal weights w_i into the calibrated attention (method 3).
+SIMILARITIES = {
+    'qkv': ('qq', 'kk', 'vv'),
+    'q-q': ('qq',),
+    'k-k': ('kk',),
+    'v-v': ('vv',),
+    'q-k': ('qk',),
+}
+
+
+@dataclass
+class Calibration:
+    """CLIP's tokens after static visual calibration.
+
+    Attributes:
+        trace: The trace it was made from.
+        tokens: The calibrated stream s that enters ``ln_post``, (B, N, D), class token of x.
+        features: What the adapter sees: patch tokens of every layer, L times (B, P, D).
+        attention: CLIP's own patch-to-patch attention A_l of the last layers, for the affinity,
+            (layers, B, P, P): a mean over heads in uncalibrated blocks, a sum over heads in
+            calibrated ones (method 7).
+        calibrated_blocks: The traces of the calibrated blocks.
+    """
+
+    trace: CLIPTrace
+    tokens: Tensor
+    features: list[Tensor]
+    attention: Tensor
+    calibrated_blocks: list[BlockTrace]
+
+    def embeddings(self) -> Tensor:
+        """F, the image features in the joint space, (B, N, C)."""
+        return self._embed(self.tokens)
+
+    def shifted_embeddings(self, relation: Tensor) -> Tensor:
+        """F when the relation R is added to every head's calibrated attention (method 6).
+
+        The calibrated stream has no MLP and the original one does not see R, so no second pass
+        through CLIP is needed: s += H · R · Σ_l v_l W_Oᵀ on the patches.
+
+        Args:
+            relation: R, (B, P, P), rows summing to one.
+        """
+        values = sum(
+            F.linear(block.qkv.chunk(3, dim=-1)[2][:, 1:], block.out_proj.weight)
+            for block in self.calibrated_blocks
+        )
+        shift = self.trace.num_heads * (relation @ values)
+        class_token, patches = self.tokens.split([1, shift.shape[1]], dim=1)
+        return self._embed(torch.cat([class_token, patches + shift], dim=1))
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """Project and divide by the norm over the *token* axis (method 3)."""
+        return F.normalize(self.trace.project(tokens), dim=1)
+
+
+@MODELS.register_module()
+class SVCNeck(BaseModule):
+    """Static visual calibration (docs/method.md, section 3; ExCEL supplement, Tables 1c and 2b).
+
+    Args:
+        num_layers: How many of the last blocks are calibrated, N_svc. 0 is plain CLIP.
+            Default: 5.
+        mode: Which similarities make the attention: ``'qkv'`` (default), ``'q-q'``, ``'k-k'``,
+            ``'v-v'`` or ``'q-k'``. ``mode='v-v', num_layers=1`` is MaskCLIP.
+        num_attention: How many of the last attention maps are kept for the affinity. Default: 6.
+    """
+
+    def __init__(
+        self, num_layers: int = 5, mode: str = 'qkv', num_attention: int = 6, init_cfg=None
+    ) -> None:
+        super().__init__(init_cfg)
+        if mode not in SIMILARITIES:
+            raise ValueError(f"SVCNeck mode '{mode}' is unknown: use one of {list(SIMILARITIES)}.")
+        self.num_layers = num_layers
+        self.mode = mode
+        self.num_attention = num_attention
+
+    @torch.no_grad()
+    def forward(self, trace: CLIPTrace) -> Calibration:
+        """Run the calibrated stream beside the traced one."""
+        first = len(trace.blocks) - self.num_layers
+        if first < 0:
+            raise ValueError(
+                f'SVCNeck.num_layers is {self.num_layers} but CLIP has {len(trace.blocks)} blocks.'
+            )
+        tokens = trace.blocks[first - 1].output if first else trace.tokens
+        for block in trace.blocks[first:]:
+            attention = self._calibrated_attention(block, trace.num_heads)
+            tokens = tokens + block.out_proj(attention @ block.qkv.chunk(3, dim=-1)[2])
+        tokens = torch.cat([trace.blocks[-1].output[:, :1], tokens[:, 1:]], dim=1)
+        return Calibration(
+            trace=trace,
+            tokens=tokens,
+            features=self._adapter_features(trace, tokens),
+            attention=self._affinity_attention(trace),
+            calibrated_blocks=trace.blocks[first:],
+        )
+
+    def _calibrated_attention(self, block: BlockTrace, num_heads: int) -> Tensor:
+        """Ē_l = Σ_heads Σ_i w_i softmax(i iᵀ/√d), (B, N, N)."""
+        pairs = SIMILARITIES[self.mode]
+        return sum(
+            _attention(block.heads(a, num_heads), block.heads(b, num_heads)).sum(1)
+            for a, b in pairs
+        ) / len(pairs)
+
+    def _affinity_attention(self, trace: CLIPTrace) -> Tensor:
+        """A_l of the last blocks, patches only, (layers, B, P, P)."""
+        layers = range(len(trace.blocks))[-self.num_attention :]
+        first = len(trace.blocks) - self.num_layers
+        maps = []
+        for layer in layers:
+            block = trace.blocks[layer]
+            heads = _attention(
+                block.heads('q', trace.num_heads), block.heads('k', trace.num_heads)
+            )[:, :, 1:, 1:]
+            maps.append(heads.sum(1) if layer >= first else heads.mean(1))
+        return torch.stack(maps)
+
+    def _adapter_features(self, trace: CLIPTrace, calibrated: Tensor) -> list[Tensor]:
+        """The layer outputs the adapter sees, method 6, "which layer outputs".
+
+        The layer before the first calibrated block shows the calibrated stream itself; from the
+        first calibrated block on, a layer carries the attention residual of the *next* block.
+        """
+        first = len(trace.blocks) - self.num_layers
+        features = [block.output for block in trace.blocks]
+        if self.num_layers and first:
+            features[first - 1] = calibrated
+        for layer in range(first, len(features) - 1):
+            features[layer] = trace.blocks[layer + 1].attended
+        return [tokens[:, 1:] for tokens in features]
+
+
+def _attention(a: Tensor, b: Tensor) -> Tensor:
+    """softmax(a bᵀ/√d) for a, b of (B, H, N, d)."""
+    return (a @ b.transpose(-1, -2) * a.shape[-1] ** -0.5).softmax(dim=-1)
