@@ -56,6 +56,7 @@ class Adapter(nn.Module):
         self.dropout = nn.Dropout2d(0.1)
 
     def forward(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Fuse L tensors (B, N, D) into G (B, 256, g, g)."""
         maps = []
         for output, mlp in zip(outputs, self.linears_modulelist, strict=True):
             patches = mlp(output[:, 1:])
@@ -73,6 +74,7 @@ class LayerMLP(nn.Module):
         self.proj_2 = nn.Linear(embed_dims, embed_dims)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Map patch tokens (B, P, D) to (B, P, 256)."""
         return self.proj_2(F.relu(self.proj(tokens)))
 
 
@@ -86,6 +88,7 @@ class Decoder(nn.Module):
         self.linear_pred = nn.Conv2d(embed_dims, num_outputs, kernel_size=1)
 
     def forward(self, fused: Tensor) -> Tensor:
+        """Turn G (B, 256, g, g) into logits (B, n + 1, g, g)."""
         tokens = fused.flatten(2).transpose(1, 2)
         for block in self.transformer['resblocks']:
             tokens = block(tokens)
@@ -109,6 +112,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(embed_dims)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Update tokens (B, P, 256)."""
         hidden = self.ln_1(tokens)
         attended, _ = self.attn(hidden, hidden, hidden, need_weights=True)
         tokens = tokens + attended
@@ -119,11 +123,12 @@ class QuickGELU(nn.Module):
     """CLIP's approximation of GELU."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply x sigmoid(1.702 x)."""
         return x * torch.sigmoid(1.702 * x)
 
 
 def shifted_similarity(fused: Tensor, alpha: float = 3.0, beta: float = 1.0) -> Tensor:
-    """alpha (cos - beta mean(cos)), (B, P, P); the mean runs over all of `fused`."""
+    """Return alpha (cos - beta mean(cos)), (B, P, P); the mean runs over all of `fused`."""
     patches = F.normalize(fused.flatten(2), dim=1)
     cosine = patches.transpose(1, 2) @ patches
     return alpha * (cosine - beta * cosine.mean())

@@ -16,7 +16,11 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def denormalise(images: Tensor) -> Tensor:
-    """Return images (B, 3, H, W) between 0 and 1, cut down to whole 255ths as the reference does."""
+    """Return images (B, 3, H, W) between 0 and 1, cut down to whole 255ths.
+
+    The product and the sum are rounded one after the other: a fused multiply-add would cut
+    differently wherever the result lies next to an integer.
+    """
     mean, std = _statistics(images)
     return (images * std + mean).to(torch.uint8) / 255
 
