@@ -36,15 +36,19 @@ def _check_mask(results: dict) -> None:
     mask = results.get('gt_seg_map')
     if mask is None:
         return
+    ori_shape = tuple(results['ori_shape'])
+    if mask.ndim < 2 and mask.size == ori_shape[0] * ori_shape[1]:
+        # mmseg squeezes the masks of images one pixel high or wide.
+        results['gt_seg_map'] = mask.reshape(ori_shape)
+        return
     path = results.get('seg_map_path', 'The mask')
     if mask.ndim != 2:
         raise ValueError(
             f'{path} is a colour image; a mask holds one class index per pixel '
             '(a palette or grey PNG).'
         )
-    expected = (tuple(results['img_shape']), tuple(results['ori_shape']))
-    if mask.shape not in expected:
+    if mask.shape not in (ori_shape, tuple(results['img_shape'])):
         raise ValueError(
             f'{path} has {mask.shape[1]}x{mask.shape[0]} pixels, but its image '
-            f'{results.get("img_path", "")} has {expected[1][1]}x{expected[1][0]}.'
+            f'{results.get("img_path", "")} has {ori_shape[1]}x{ori_shape[0]}.'
         )
