@@ -55,7 +55,8 @@ class AttributeTextHead(BaseModule):
             attribute_weight=attribute_weight,
         )
         num_texts = len(self.vocabulary.classes) + len(self.vocabulary.backgrounds)
-        self.register_buffer('class_texts', torch.full((num_texts, in_channels), torch.nan))
+        self.register_buffer('class_texts', torch.zeros(num_texts, in_channels))
+        self.encoded = False
 
     @property
     def num_foreground(self) -> int:
@@ -71,6 +72,7 @@ class AttributeTextHead(BaseModule):
                 f'texts in {texts.shape[1]} dimensions: set in_channels={texts.shape[1]}.'
             )
         self.class_texts.copy_(texts)
+        self.encoded = True
 
     @torch.no_grad()
     def forward(self, embeddings: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -83,8 +85,17 @@ class AttributeTextHead(BaseModule):
         Returns:
             Class activation maps of the foreground classes, (B, n, g_h, g_w), in 0..1.
         """
+        if not self.encoded:
+            raise RuntimeError(
+                'The class texts are not computed yet: call init_weights() on the segmentor, or '
+                'load a checkpoint.'
+            )
         maps = patch_text_maps(embeddings, self.class_texts)[:, 1:, : self.num_foreground]
         return maps.transpose(1, 2).unflatten(2, grid)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        self.encoded = self.encoded or f'{prefix}class_texts' in state_dict
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def patch_text_maps(embeddings: Tensor, texts: Tensor) -> Tensor:

@@ -56,9 +56,7 @@ class DiversityLoss(nn.Module):
         ignore_index: Patches with this label are ignored. Default: 255.
     """
 
-    def __init__(
-        self, radius: int = 8, loss_weight: float = 0.1, ignore_index: int = 255
-    ) -> None:
+    def __init__(self, radius: int = 8, loss_weight: float = 0.1, ignore_index: int = 255) -> None:
         super().__init__()
         self.radius = radius
         self.loss_weight = loss_weight

@@ -81,6 +81,4 @@ class PixelAdaptiveRefinement(nn.Module):
         height, width = values.shape[-2:]
         padded = F.pad(values, (margin,) * 4, mode='replicate')
         for dy, dx in self.offsets:
-            yield padded[
-                ..., margin + dy : margin + dy + height, margin + dx : margin + dx + width
-            ]
+            yield padded[..., margin + dy : margin + dy + height, margin + dx : margin + dx + width]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -49,7 +48,10 @@ def relation(model, fused):
 def test_class_embedding_of_a_plain_pass(model):
     crop = golden_tensor('image')[:, :, 16:240, 16:240]
     trace = model.backbone(crop)
-    assert max_error(trace.project(trace.blocks[-1].output)[:, 0], golden()['clip_cls_embed_224']) < 1e-4
+    assert (
+        max_error(trace.project(trace.blocks[-1].output)[:, 0], golden()['clip_cls_embed_224'])
+        < 1e-4
+    )
 
 
 def test_features_as_the_adapter_sees_them(calibration):
@@ -154,7 +156,9 @@ def test_losses_and_gradients(model, phase):
     sum(losses.values()).backward()
     assert sum(losses.values()).item() == pytest.approx(total, abs=1e-5)
     ours = _reference_gradients(model)
-    for name, norm in zip(golden()['grad_param_names'], golden()[f'{phase}_grad_norms'], strict=True):
+    for name, norm in zip(
+        golden()['grad_param_names'], golden()[f'{phase}_grad_norms'], strict=True
+    ):
         assert ours[str(name)].norm().item() == pytest.approx(norm, rel=1e-3, abs=1e-7), name
     for key in (k for k in golden() if k.startswith(f'{phase}_grad::')):
         reference = golden()[key]

@@ -1,0 +1,48 @@
+# ExCEL on OpenAI's CLIP ViT-B/16 (docs/method.md; ExCEL supplement, section 1).
+model = dict(
+    type='ExCEL',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        # ImageNet's statistics, not CLIP's: what the reference trains with.
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_val=0,
+        seg_pad_val=255,
+        size=(320, 320),
+    ),
+    backbone=dict(type='FrozenCLIP', model='ViT-B-16-quickgelu', pretrained='openai'),
+    neck=dict(type='SVCNeck', num_layers=5, mode='qkv'),
+    text_head=dict(
+        type='AttributeTextHead',
+        vocabulary='voc',
+        in_channels=512,
+        mode='attributes',
+        descriptions='voc',
+        num_attributes=112,
+        keep_ratio=0.9,
+        attribute_weight=1.0,
+    ),
+    adapter=dict(
+        type='LVCAdapter',
+        in_channels=768,
+        channels=256,
+        num_layers=12,
+        dropout=0.1,
+        alpha=3.0,
+        beta=1.0,
+    ),
+    decode_head=dict(
+        type='TransformerHead',
+        in_channels=256,
+        num_layers=3,
+        num_heads=8,
+        num_classes=21,
+        loss_decode=dict(type='BalancedCrossEntropyLoss'),
+    ),
+    pseudo_labeler=dict(type='PseudoLabeler', box_threshold=0.79),
+    loss_diversity=dict(type='DiversityLoss', radius=8, loss_weight=0.1),
+    test_cfg=dict(source='decoder'),
+)
+# `tools/test.py --tta`: logits of all views averaged, then DenseCRF.
+tta_model = dict(type='ExCELTTAModel', post_processor=dict(type='DenseCRF'))

@@ -1,0 +1,21 @@
+# ExCEL on the toy world: excel_voc.py, but for what the world forces.
+from mmengine.config import read_base
+
+with read_base():
+    from ._base_.datasets.toy import *
+    from ._base_.default_runtime import *
+    from ._base_.models.excel_vit_b16 import *
+    from ._base_.schedules.voc_30k import *
+
+# A tiny CLIP that knows the world's ten things, on scenes of 96x96 pixels.
+model.data_preprocessor.update(size=(96, 96))
+model.backbone.update(model='excel-toy', pretrained='packaged')
+model.text_head.update(vocabulary='toy', descriptions='toy', in_channels=64, num_attributes=32)
+model.adapter.update(in_channels=128)
+model.decode_head.update(num_classes=11)
+
+# A tiny world is learnt in minutes: VOC's schedule, shortened.
+train_cfg.update(max_iters=1500, val_interval=500)
+param_scheduler[0].update(max_iters=1500)
+custom_hooks[0].update(dynamic_from=700, prediction_pairs_from=1200)
+default_hooks.checkpoint.update(interval=500)

@@ -1,0 +1,92 @@
+"""SmallCheckpointHook: checkpoints that hold what was trained; the rest lies beside them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import mmengine
+import mmseg
+import open_clip
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ..version import __version__
+
+
+@HOOKS.register_module()
+class SmallCheckpointHook(Hook):
+    """Keeps the optimiser and the logged history out of the checkpoint, and provenance in it.
+
+    They are three quarters of the bytes and serve resuming alone: they go to
+    ``resume_<iteration>.pth`` beside the checkpoint, of which the last two are kept, and come
+    back from there on resume. ``meta['excel']`` tells CLIP, classes, text settings and versions.
+    """
+
+    KEPT_FILES = 2
+    KEPT_HISTORY = 1000
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Split the checkpoint."""
+        checkpoint['meta']['excel'] = _provenance(runner)
+        hub = checkpoint['message_hub']
+        history = hub['log_scalars']
+        checkpoint['message_hub'] = hub | dict(log_scalars={})
+        resume_state = dict(
+            optimizer=checkpoint.pop('optimizer', None),
+            log_scalars={name: self._as_lists(buffer) for name, buffer in history.items()},
+        )
+        self._write(Path(runner.work_dir), checkpoint['meta']['iter'], resume_state)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the checkpoint together again when a run is resumed."""
+        if not runner._resume:
+            return
+        path = _resume_file(Path(runner.work_dir), checkpoint['meta']['iter'])
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"'{path}' is missing, without which the optimiser of iteration "
+                f'{checkpoint["meta"]["iter"]} cannot be resumed: resume from a checkpoint that '
+                'has its resume file, or start anew with load_from.'
+            )
+        state = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint['optimizer'] = state['optimizer']
+        checkpoint['message_hub']['log_scalars'] = {
+            name: HistoryBuffer(values, counts)
+            for name, (values, counts) in state['log_scalars'].items()
+        }
+
+    def _as_lists(self, buffer: HistoryBuffer) -> tuple[list[float], list[float]]:
+        values, counts = buffer.data
+        return values[-self.KEPT_HISTORY :].tolist(), counts[-self.KEPT_HISTORY :].tolist()
+
+    @master_only
+    def _write(self, folder: Path, iteration: int, state: dict) -> None:
+        path = _resume_file(folder, iteration)
+        temporary = path.with_suffix('.tmp')
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+        files = sorted(folder.glob('resume_*.pth'), key=lambda file: file.stat().st_mtime)
+        for outdated in files[: -self.KEPT_FILES]:
+            outdated.unlink()
+
+
+def _resume_file(folder: Path, iteration: int) -> Path:
+    return folder / f'resume_{iteration}.pth'
+
+
+def _provenance(runner: Runner) -> dict:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    versions = dict(
+        mmseg_excel=__version__,
+        torch=str(torch.__version__),
+        mmengine=mmengine.__version__,
+        mmseg=mmseg.__version__,
+        open_clip=open_clip.__version__,
+    )
+    return model.provenance() | dict(versions=versions)

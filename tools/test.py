@@ -1,0 +1,62 @@
+"""Test a segmentor: `python tools/test.py CONFIG CHECKPOINT [--tta]`."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test (and evaluate) a segmentor')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file; without one, only model.test_cfg.source=cam makes sense',
+    )
+    parser.add_argument('--out', help='folder for the predicted label PNGs')
+    parser.add_argument('--show', action='store_true', help='show predictions in a window')
+    parser.add_argument('--show-dir', help='folder for painted predictions')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds a window stays')
+    parser.add_argument(
+        '--tta', action='store_true', help='multi-scale and flip views, and DenseCRF'
+    )
+    add_runner_arguments(parser)
+    return parser.parse_args()
+
+
+def paint_predictions(cfg: Config, args: argparse.Namespace) -> None:
+    cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
+    if args.show_dir:
+        cfg.visualizer.save_dir = args.show_dir
+
+
+def augment_at_test_time(cfg: Config) -> None:
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.model = dict(cfg.tta_model, module=cfg.model)
+
+
+def main() -> None:
+    args = parse_args()
+    with bad_input_exits():
+        cfg = read_config(args)
+        cfg.load_from = args.checkpoint
+        if args.show or args.show_dir:
+            paint_predictions(cfg, args)
+        if args.tta:
+            augment_at_test_time(cfg)
+        if args.out:
+            cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
+        runner = Runner.from_cfg(cfg)
+        if args.checkpoint is None:
+            getattr(runner.model, 'module', runner.model).init_weights()
+        runner.load_or_resume()
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,36 @@
+"""Train a segmentor: `python tools/train.py configs/excel_voc.py`."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.runner import Runner
+
+from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a segmentor')
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--resume', action='store_true', help='resume from the latest checkpoint in the work dir'
+    )
+    parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
+    add_runner_arguments(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with bad_input_exits():
+        cfg = read_config(args)
+        cfg.resume = args.resume
+        if args.amp:
+            cfg.optim_wrapper.type = 'AmpOptimWrapper'
+            cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        runner = Runner.from_cfg(cfg)
+    runner.train()
+
+
+if __name__ == '__main__':
+    main()
