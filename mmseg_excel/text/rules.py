@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
 
 from .descriptions import Descriptions, load_descriptions, sentence_text
 
 NUM_SENTENCES = 20  # ExCEL supplement, section 1
 MIN_WORDS, MAX_WORDS = 8, 25
+MAX_CHARACTERS = 300
 CONTEXT_LENGTH = 77  # CLIP's, start and end tokens included
 MAX_OVERLAP = 0.5
 
@@ -80,31 +81,70 @@ def check_sentences(name: str, sentences: Sequence[str], classes: Sequence[str])
         sentences: What is said of it, without the template.
         classes: All classes of the list; ``name`` may be among them.
     """
-    problems = []
+    problems = sift_sentences(name, sentences, classes)[1]
     if len(sentences) != NUM_SENTENCES:
         problems.append(f'there are {len(sentences)} sentences, not {NUM_SENTENCES}')
+    return problems
+
+
+def sift_sentences(
+    name: str, sentences: Sequence[str], classes: Sequence[str], kept: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Part the sentences that keep the rules from those that do not.
+
+    Args:
+        name: The class.
+        sentences: New sentences about it.
+        classes: All classes of the list.
+        kept: Sentences that new ones must not repeat. Defaults to none.
+
+    Returns:
+        The good new sentences, and for each other one a sentence that says what is wrong with it.
+    """
+    good, problems = [], []
     for sentence in sentences:
-        problems += [f'{problem}: "{sentence}"' for problem in _check_one(name, sentence, classes)]
-    return problems + _repeats(name, sentences)
+        problem = _problem(name, sentence, classes) or _repeat(name, sentence, [*kept, *good])
+        if problem:
+            problems.append(f'{problem}: {_quote(sentence)}')
+        else:
+            good.append(sentence)
+    return good, problems
 
 
-def _check_one(name: str, sentence: str, classes: Sequence[str]) -> Iterator[str]:
+def _problem(name: str, sentence: str, classes: Sequence[str]) -> str | None:
+    """The first rule that one sentence breaks by itself."""
+    if len(sentence) > MAX_CHARACTERS:
+        return f'{len(sentence)} characters, over {MAX_CHARACTERS}'
+    if not _PLAIN.fullmatch(sentence) or sentence != ' '.join(sentence.split()):
+        return 'not one line of plain text'
     words = _WORD.findall(sentence.lower())
     if not MIN_WORDS <= len(words) <= MAX_WORDS:
-        yield f'{len(words)} words, not {MIN_WORDS} to {MAX_WORDS}'
-    if not _PLAIN.fullmatch(sentence) or sentence != ' '.join(sentence.split()):
-        yield 'not one line of plain text'
+        return f'{len(words)} words, not {MIN_WORDS} to {MAX_WORDS}'
     if 'origami' in words:
-        yield 'names the template'
-    if past := _PAST & set(words):
-        yield f'not in the present tense ({", ".join(sorted(past))})'
-    if unseen := _UNSEEN & set(words):
-        yield f'not about something visible ({", ".join(sorted(unseen))})'
+        return 'names the template'
+    if past := _PAST.intersection(words):
+        return f'not in the present tense ({", ".join(sorted(past))})'
+    if unseen := _UNSEEN.intersection(words):
+        return f'not about something visible ({", ".join(sorted(unseen))})'
     if (tokens := count_tokens(sentence_text(name, sentence))) > CONTEXT_LENGTH:
-        yield f'{tokens} tokens with the template, over {CONTEXT_LENGTH}'
+        return f'{tokens} tokens with the template, over {CONTEXT_LENGTH}'
     for other in classes:
         if other != name and _is_about(sentence.lower(), other.lower(), name.lower()):
-            yield f'speaks of the class "{other}" as if it were this one'
+            return f'speaks of the class "{other}" as if it were this one'
+    return None
+
+
+def _repeat(name: str, sentence: str, others: Sequence[str]) -> str | None:
+    own = set(_WORD.findall(name.lower()))
+    content = _content(sentence) - own
+    for other in others:
+        if _overlap(content, _content(other) - own) >= MAX_OVERLAP:
+            return f'says nearly the same as {_quote(other)}'
+    return None
+
+
+def _quote(sentence: str) -> str:
+    return f'"{textwrap.shorten(sentence, 200, placeholder=" ...")}"'
 
 
 def count_tokens(text: str) -> int:
@@ -143,16 +183,6 @@ def _name_pattern(name: str) -> re.Pattern:
     """A class name in singular or plural, in one word or several ("diningtable")."""
     letters = r'\s?'.join(re.escape(letter) for letter in name if not letter.isspace())
     return re.compile(rf'\b{letters}(?:s|es)?\b')
-
-
-def _repeats(name: str, sentences: Sequence[str]) -> list[str]:
-    own = set(_WORD.findall(name.lower()))
-    contents = [_content(sentence) - own for sentence in sentences]
-    return [
-        f'"{sentences[i]}" and "{sentences[j]}" say nearly the same'
-        for i, j in combinations(range(len(sentences)), 2)
-        if _overlap(contents[i], contents[j]) >= MAX_OVERLAP
-    ]
 
 
 def _content(sentence: str) -> set[str]:

@@ -34,7 +34,7 @@ def test_good_sentences_have_no_problems():
         ('The tail was curled around the feet on the sofa.', 'present tense (was)'),
         ('It smells of warm fur and sleeps on a cushion.', 'something visible (smells)'),
         (
-            'Supercalifragilisticexpialidocious ' * 10 + 'fur on its long tail.',
+            '90817263 ' * 9 + 'fur on its long tail.',
             'tokens with the template',
         ),
     ],
@@ -42,7 +42,7 @@ def test_good_sentences_have_no_problems():
 def test_a_bad_sentence_is_refused_with_the_reason(sentence, problem):
     (found,) = problems_of(sentence)
     assert problem in found
-    assert sentence in found
+    assert ' '.join(sentence.split()) in found
 
 
 @pytest.mark.parametrize('count', [0, 1, 19, 21])
@@ -95,7 +95,7 @@ def test_another_class_may_be_mentioned(name, sentence):
 def test_repeats_and_near_repeats_are_found(again):
     first = 'Two wide green eyes shine brightly in the dark round face.'
     (problem,) = check_sentences('cat', [first, again, *GOOD[2:]], CLASSES)
-    assert problem == f'"{first}" and "{again}" say nearly the same'
+    assert problem == f'says nearly the same as "{first}": "{again}"'
 
 
 def test_tokens_are_counted_as_clip_counts_them():
