@@ -1,0 +1,1 @@
+"""The toy world: procedural scenes of cartoon objects built of parts, on textured backgrounds."""
