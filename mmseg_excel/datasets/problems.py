@@ -37,6 +37,11 @@ class Problems:
             lines.extend(f'  {item}' for item in items)
         return '\n'.join(lines)
 
+    def raise_report_if_any(self, where: str) -> None:
+        """Raise a ``ValueError`` that tells every single problem, for tools that check files."""
+        if self._found:
+            raise ValueError(f'{where}: {len(self)} problems.\n{self.report()}')
+
     def raise_if_any(self, where: str, way_out: str = '') -> None:
         """Raise a ``ValueError`` that names ``where``, the problems and the ``way_out``."""
         if self._found:

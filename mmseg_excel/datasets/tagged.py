@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, TASK_UTILS
 
+from .lists import read_list, usable_names
 from .pictures import is_cut_jpeg, why_unreadable
 from .problems import Problems
+from .tag_sources import gather_tags
 
 
 @DATASETS.register_module()
@@ -55,68 +56,31 @@ class TaggedSegDataset(BaseSegDataset):
         """One data info per line of the list file, all of them checked."""
         self._require_folders()
         problems = Problems()
-        names = self._usable(self._read_names(), problems)
+        names = usable_names(self._read_names(), problems)
         tags = self._read_tags(names, problems)
         samples = [self._sample(name, tags.get(name), problems) for name in names]
         problems.raise_if_any(self.ann_file, self.way_out)
         return samples
 
     def _require_folders(self) -> None:
-        folders = [self.data_root, *self.data_prefix.values()]
-        for folder in filter(None, folders):
+        for folder in filter(None, [self.data_root, *self.data_prefix.values()]):
             if not os.path.isdir(folder):
                 raise FileNotFoundError(f'Data folder {folder} does not exist. {self.way_out}')
-        if not os.path.isfile(self.ann_file):
-            raise FileNotFoundError(f'List file {self.ann_file} does not exist. {self.way_out}')
 
     def _read_names(self) -> list[str]:
-        with open(self.ann_file, encoding='utf-8-sig') as file:
-            try:
-                names = [line.strip() for line in file]
-            except UnicodeDecodeError:
-                raise ValueError(f'List file {self.ann_file} is not UTF-8 text.') from None
-        names = [name for name in names if name]
-        if not names:
-            raise ValueError(f'List file {self.ann_file} names no image. {self.way_out}')
-        return names
-
-    def _usable(self, names: list[str], problems: Problems) -> list[str]:
-        """The names that stay inside the image folder, each once."""
-        usable: dict[str, None] = {}
-        for name in names:
-            if leaves_folder(name):
-                problems.add('lines that leave the image folder', repr(name))
-            elif name in usable:
-                problems.add('images listed twice', name)
-            else:
-                usable[name] = None
-        return list(usable)
+        try:
+            return read_list(self.ann_file)
+        except (FileNotFoundError, ValueError) as error:
+            raise type(error)(f'{error} {self.way_out}') from None
 
     def _read_tags(self, names: list[str], problems: Problems) -> dict[str, list[str]]:
-        """Tags by image name, in class order and each once."""
         if self.tag_source_cfg is None:
             return {}
         source = TASK_UTILS.build(
             self.tag_source_cfg,
             default_args=dict(root=self.data_root, classes=self.foreground),
         )
-        tags = {}
-        for name in names:
-            try:
-                found = set(source(name))
-            except FileNotFoundError as error:
-                problems.add('tags missing', str(error))
-                continue
-            except ValueError as error:
-                problems.add('tags unreadable', str(error))
-                continue
-            for unknown in sorted(found.difference(self.foreground)):
-                problems.add(self._unknown_tags(), f'{unknown!r} ({source.where(name)})')
-            tags[name] = [tag for tag in self.foreground if tag in found]
-        return tags
-
-    def _unknown_tags(self) -> str:
-        return f'tags that are not one of the classes {", ".join(self.foreground)}'
+        return gather_tags(source, names, problems)
 
     def _sample(self, name: str, tags: list[str] | None, problems: Problems) -> dict:
         sample = dict(
@@ -164,12 +128,3 @@ class TaggedSegDataset(BaseSegDataset):
                         f'{path} {reason}; replace it or take it out of {self.ann_file}.'
                     ) from None
             raise
-
-
-def leaves_folder(name: str) -> bool:
-    """Whether a relative file name is absolute or climbs out of its folder.
-
-    Lexical on purpose: a link inside the folder may point anywhere.
-    """
-    path = PurePosixPath(name.replace('\\', '/'))
-    return path.is_absolute() or '..' in path.parts

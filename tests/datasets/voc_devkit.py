@@ -70,7 +70,7 @@ def striped_mask(height: int, width: int, tags: list[str]) -> np.ndarray:
 
 def write_mask(path: Path, mask: np.ndarray) -> None:
     """A palette PNG, as VOC's are."""
-    image = Image.fromarray(mask, mode='P')
+    image = Image.fromarray(mask)
     image.putpalette(np.array(voc_palette(), np.uint8).tobytes())
     image.save(path)
 

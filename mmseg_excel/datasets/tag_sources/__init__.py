@@ -1,5 +1,6 @@
-from .base import TagSource
+from .base import TagSource, gather_tags
+from .mask_tags import MaskTags
 from .table_tags import TableTags
 from .xml_tags import XMLTags
 
-__all__ = ['TableTags', 'TagSource', 'XMLTags']
+__all__ = ['MaskTags', 'TableTags', 'TagSource', 'XMLTags', 'gather_tags']

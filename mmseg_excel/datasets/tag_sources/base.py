@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from ..problems import Problems
 
 
 class TagSource:
@@ -38,3 +40,27 @@ class TagSource:
     def path(self, *parts: str) -> str:
         """A path below ``root``."""
         return os.path.join(self.root, *parts)
+
+
+def gather_tags(
+    source: TagSource, names: Iterable[str], problems: Problems
+) -> dict[str, list[str]]:
+    """Tags of many images, each in class order and once; what is wrong goes to ``problems``."""
+    tags = {}
+    for name in names:
+        try:
+            found = set(source(name))
+        except FileNotFoundError as error:
+            problems.add('tags missing', str(error))
+            continue
+        except ValueError as error:
+            problems.add('tags unreadable', str(error))
+            continue
+        for unknown in sorted(found.difference(source.classes)):
+            problems.add(_not_a_class(source.classes), f'{unknown!r} ({source.where(name)})')
+        tags[name] = [tag for tag in source.classes if tag in found]
+    return tags
+
+
+def _not_a_class(classes: Sequence[str]) -> str:
+    return f'tags that are not one of the classes {", ".join(classes)}'

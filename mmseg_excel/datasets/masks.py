@@ -1,0 +1,62 @@
+"""Masks as palette PNGs: 0 background, class index + 1, 255 ignored."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..text.atomic import write_atomically
+from .palette import voc_palette
+from .pictures import why_unreadable
+
+IGNORED = 255
+
+
+def read_mask(path: str | Path, num_classes: int) -> np.ndarray:
+    """Read a palette or grey mask, uint8 (H, W), with values below ``num_classes`` or 255.
+
+    Raises:
+        ValueError: it cannot be decoded, is a colour image, or holds other values.
+    """
+    reason = why_unreadable(str(path))
+    if reason:
+        raise ValueError(f'{path} {reason}')
+    with Image.open(path) as image:
+        if image.mode not in ('P', 'L'):
+            raise ValueError(f'{path} is a colour image ({image.mode}), not a palette mask')
+        mask = np.asarray(image)
+    check_mask_values(mask, num_classes, path)
+    return mask
+
+
+def check_mask_values(mask: np.ndarray, num_classes: int, path: str | Path) -> None:
+    """Raise a ``ValueError`` if a mask holds anything but class indices and 255."""
+    wrong = [int(value) for value in labels_in(mask) if value >= num_classes]
+    if wrong:
+        raise ValueError(
+            f'{path} holds the values {wrong[:5]}; only 0..{num_classes - 1} and {IGNORED} '
+            'mean anything'
+        )
+
+
+def labels_in(mask: np.ndarray) -> np.ndarray:
+    """The values of a uint8 mask, ascending, without 255."""
+    return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[:IGNORED])
+
+
+def write_mask(path: str | Path, mask: np.ndarray, palette: list[list[int]] | None = None) -> None:
+    """Write a uint8 (H, W) mask as a palette PNG, whole or not at all.
+
+    Args:
+        path: The file; its folder is made if needed.
+        mask: The labels.
+        palette: RGB per label. Default: PASCAL VOC's 256 colours.
+    """
+    image = Image.fromarray(mask)
+    image.putpalette(np.array(palette or voc_palette(), np.uint8).tobytes())
+    content = io.BytesIO()
+    image.save(content, 'PNG')
+    write_atomically(path, content.getvalue())

@@ -1,0 +1,3 @@
+from .voc import prepare_voc
+
+__all__ = ['prepare_voc']
