@@ -20,6 +20,7 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
         warmup_iters: Default: 50.
         warmup_ratio: First learning rate over the base rate. Default: 1e-6.
         power: Of the polynomial. Default: 1.
+        **kwargs: MMEngine's ``by_epoch`` (set it to False in a config), ``begin``, ``end``.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
         self.warmup_iters = warmup_iters
         self.warmup_ratio = warmup_ratio
         self.power = power
-        super().__init__(optimizer, **dict(by_epoch=False) | kwargs)
+        super().__init__(optimizer, **kwargs)
 
     def factor(self, iteration: int) -> float:
         """Learning rate over the base rate."""

@@ -10,7 +10,14 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2),
 )
 param_scheduler = [
-    dict(type='WarmupPolyLR', max_iters=30000, warmup_iters=50, warmup_ratio=1e-6, power=1.0)
+    dict(
+        type='WarmupPolyLR',
+        by_epoch=False,
+        max_iters=30000,
+        warmup_iters=50,
+        warmup_ratio=1e-6,
+        power=1.0,
+    )
 ]
 custom_hooks = [
     dict(type='PhaseScheduleHook', dynamic_from=14000, prediction_pairs_from=24000),

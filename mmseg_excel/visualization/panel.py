@@ -1,0 +1,50 @@
+"""A panel: images in rows, what the method makes of them in columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+HEAT_MAP = 'viridis'  # perceptually uniform, and legible to the colour-blind
+
+
+def paint_labels(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Colour a label map (H, W) with a data set's palette; ignored pixels (255) are white."""
+    colours = np.full((256, 3), 255, dtype=np.uint8)
+    colours[: len(palette)] = palette
+    return colours[labels]
+
+
+def save_panel(
+    path: str | Path,
+    titles: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]],
+    caption: str,
+) -> None:
+    """Write a panel as PNG.
+
+    Args:
+        path: File to write.
+        titles: One a column.
+        rows: Name of each row and its pictures: (H, W, 3) uint8 RGB, or maps (H, W) in 0..1.
+        caption: Line under the panel.
+    """
+    figure = Figure(figsize=(1.5 * len(titles), 1.56 * len(rows) + 0.5), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(rows), len(titles), squeeze=False)
+    for row_axes, (name, pictures) in zip(axes, rows, strict=True):
+        row_axes[0].set_ylabel(name, fontsize=9)
+        for axis, picture in zip(row_axes, pictures, strict=True):
+            axis.imshow(picture, cmap=HEAT_MAP, vmin=0, vmax=1, interpolation='nearest')
+            axis.set(xticks=[], yticks=[])
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
+    figure.supxlabel(caption, fontsize=9)
+    temporary = Path(f'{path}.tmp')
+    figure.savefig(temporary, format='png', dpi=150)
+    os.replace(temporary, path)
