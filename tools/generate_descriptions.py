@@ -1,0 +1,150 @@
+"""Have a language model describe the classes of a data set.
+
+Any OpenAI-compatible server will do. The key is read from OPENAI_API_KEY. Every finished class is
+saved at once: a run that was killed goes on when the same command is given again.
+
+Example:
+    python tools/generate_descriptions.py --classes my_classes.txt --model gpt-4.1 --out my.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import openai
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mmseg_excel.text.generation import (
+    MAX_RETRIES,
+    DescriptionStore,
+    DescriptionWriter,
+    generate_descriptions,
+)
+from mmseg_excel.text.prompting import INSTRUCTIONS, estimate_tokens, request_messages
+from mmseg_excel.text.vocabulary import get_vocabulary
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 all classes described, 1 some not, 2 nothing could be asked, 130 stopped."""
+    options = parse(arguments)
+    key = os.environ.get('OPENAI_API_KEY', '').strip()
+    try:
+        return run(options, key)
+    except KeyboardInterrupt:
+        complain('Stopped. The same command goes on from here.', key)
+        return 130
+    except (OSError, ValueError, openai.OpenAIError) as error:
+        complain(str(error), key)
+        return 2
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--dataset', choices=['voc', 'coco', 'toy'], help='a known data set')
+    source.add_argument('--classes', type=Path, help='text file with one class name per line')
+    parser.add_argument('--model', required=True, help="the server's name of the model")
+    parser.add_argument('--out', type=Path, help='file to write (default: DATASET.json, here)')
+    parser.add_argument('--base-url', help='address of the server (default: OpenAI)')
+    parser.add_argument('--concurrency', type=int, default=8, help='requests in flight')
+    parser.add_argument('--timeout', type=float, default=120, help='seconds to wait for an answer')
+    parser.add_argument('--dry-run', action='store_true', help='print the prompts, ask nothing')
+    options = parser.parse_args(arguments)
+    if options.concurrency < 1 or options.timeout <= 0:
+        parser.error('--concurrency must be at least 1 and --timeout above 0')
+    return options
+
+
+def run(options: argparse.Namespace, key: str) -> int:
+    dataset = options.dataset or options.classes.stem
+    classes = read_classes(options.classes) if options.classes else get_vocabulary(dataset).classes
+    store = DescriptionStore(
+        options.out or Path(f'{dataset}.json'), dataset, classes, provenance(options.model)
+    )
+    if options.dry_run:
+        print_prompts(store)
+        return 0
+    failed = asyncio.run(ask(options, key, store)) if store.missing else {}
+    for name, reason in failed.items():
+        complain(f'{name}: {reason}', key)
+    print(f'{store.path}: {len(classes) - len(failed)} of {len(classes)} classes described')
+    return 1 if failed else 0
+
+
+def read_classes(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} is not UTF-8 text with one class name per line.') from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def provenance(model: str) -> dict[str, str]:
+    return {
+        'author': 'a language model, asked by tools/generate_descriptions.py',
+        'date': date.today().isoformat(),
+        'model': model,
+        'prompt': INSTRUCTIONS,
+    }
+
+
+def print_prompts(store: DescriptionStore) -> None:
+    print(INSTRUCTIONS)
+    for name in store.missing:
+        print(request_messages(name, store.classes)[1]['content'])
+    print(f'{len(store.missing)} classes, about {estimate_tokens(store.missing)} tokens')
+
+
+async def ask(options: argparse.Namespace, key: str, store: DescriptionStore) -> dict[str, str]:
+    client = open_client(options, key)
+    writer = DescriptionWriter(client, options.model, store.classes)
+    async with client:
+        with progress_bar() as progress:
+            task = progress.add_task('classes', total=len(store.missing), tokens=0)
+            return await generate_descriptions(
+                writer,
+                store,
+                options.concurrency,
+                on_class=lambda _: progress.update(task, advance=1, tokens=writer.tokens),
+            )
+
+
+def open_client(options: argparse.Namespace, key: str) -> openai.AsyncOpenAI:
+    if not key or not (key.isascii() and key.isprintable()):
+        raise ValueError(
+            'OPENAI_API_KEY is not set to a usable key: export it '
+            '(any word will do for a server that asks for none).'
+        )
+    return openai.AsyncOpenAI(
+        api_key=key, base_url=options.base_url, timeout=options.timeout, max_retries=MAX_RETRIES
+    )
+
+
+def progress_bar() -> Progress:
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('{task.fields[tokens]} tokens'),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def complain(message: str, key: str) -> None:
+    """One line on stderr, without the key even if the server sent it back."""
+    line = ' '.join(message.split())
+    print(line.replace(key, '***') if key else line, file=sys.stderr)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
