@@ -1,13 +1,15 @@
 from .coco import COCOTagsDataset
-from .tag_sources import TableTags, TagSource, XMLTags
+from .tag_sources import COCOTags, MaskTags, TableTags, TagSource, XMLTags
 from .tagged import TaggedSegDataset
 from .toy_dataset import ToyDataset
 from .transforms import LoadImageTags, PackTaggedInputs, RandomScale
 from .voc import VOCTagsDataset
 
 __all__ = [
+    'COCOTags',
     'COCOTagsDataset',
     'LoadImageTags',
+    'MaskTags',
     'PackTaggedInputs',
     'RandomScale',
     'TableTags',

@@ -1,3 +1,4 @@
+from .coco import prepare_coco
 from .voc import prepare_voc
 
-__all__ = ['prepare_voc']
+__all__ = ['prepare_coco', 'prepare_voc']
