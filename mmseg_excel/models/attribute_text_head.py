@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..text.class_texts import build_class_texts
-from ..text.vocabulary import Vocabulary, get_vocabulary
+from ..text.vocabulary import get_vocabulary
 
 
 @MODELS.register_module()
@@ -21,8 +21,8 @@ class AttributeTextHead(BaseModule):
     checkpoint needs no text tower.
 
     Args:
-        vocabulary: ``'voc'``, ``'coco'``, ``'toy'``, or a dict with ``classes``, ``prompts`` and
-            ``backgrounds``.
+        vocabulary: ``'voc'``, ``'coco'``, ``'toy'``, or a dict with the ``classes`` and, if
+            wanted, ``prompts`` and ``backgrounds`` (see ``make_vocabulary``).
         in_channels: Width C of CLIP's joint space. Default: 512.
         mode: ``'attributes'`` (default), ``'global'`` or ``'fuse'`` (supplement, Table 2a).
         descriptions: Description file, or the bare name of a packaged one (``'voc'``). Not
@@ -44,9 +44,7 @@ class AttributeTextHead(BaseModule):
         init_cfg=None,
     ) -> None:
         super().__init__(init_cfg)
-        self.vocabulary = (
-            get_vocabulary(vocabulary) if isinstance(vocabulary, str) else Vocabulary(**vocabulary)
-        )
+        self.vocabulary = get_vocabulary(vocabulary)
         self.settings = dict(
             mode=mode,
             descriptions=descriptions,
