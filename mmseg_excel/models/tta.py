@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -19,23 +20,66 @@ class ExCELTTAModel(BaseTTAModel):
     """Mean of the *logits* over all views of an image, then an optional post-processor.
 
     MMSegmentation's ``SegTTAModel`` averages probabilities; ExCEL averages logits and takes the
-    softmax once (docs/method.md, section 9).
+    softmax once (docs/method.md, section 9). The views, squares of ``size`` times each scale and
+    their mirror images, are made on the device from the normalised photograph, so the pipeline
+    loads and packs images as they are. Views of one size run as one batch, for all images of the
+    data batch; a view and its mirror are averaged before they are resized, which is exact.
+
+    A pipeline with ``TestTimeAug`` works too: its views are predicted one by one and merged.
 
     Args:
-        module: The segmentor, or its config.
+        module: The segmentor, or its config. For views made here it has
+            ``lowres_logits(inputs)``: (B, 3, S, S) -> (B, n+1, g, g).
+        size: Side of the view at scale 1, in pixels.
+        scales: Factors of ``size``.
+        flip: Whether each view has a mirrored one.
         post_processor: Config of a callable ``(image, probabilities) -> probabilities`` such as
             ``dict(type='DenseCRF')``; none by default.
         **kwargs: Passed to ``BaseTTAModel``.
 
     Example:
         >>> tta_model = dict(type='ExCELTTAModel', post_processor=dict(type='DenseCRF'))
+        >>> tta_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
     """
 
     def __init__(
-        self, module: dict | nn.Module, post_processor: dict | None = None, **kwargs
+        self,
+        module: dict | nn.Module,
+        size: int = 320,
+        scales: Sequence[float] = (1.0, 0.7, 1.2, 1.5),
+        flip: bool = True,
+        post_processor: dict | None = None,
+        **kwargs,
     ) -> None:
         super().__init__(module, **kwargs)
+        self.sides = [round(size * scale) for scale in scales]
+        self.flip = flip
         self.post_processor = MODELS.build(post_processor) if post_processor else None
+        if (getattr(self.module, 'test_cfg', None) or {}).get('source') == 'cam':
+            raise ValueError(
+                "Test-time augmentation averages the decoder's logits, but model.test_cfg.source "
+                "is 'cam': test without --tta, or set it to 'decoder'."
+            )
+
+    def test_step(self, data: dict) -> list[SegDataSample]:
+        """Predict a batch.
+
+        Args:
+            data: ``inputs``, images (3, H, W) of any sizes, and their ``data_samples``; or, from
+                ``TestTimeAug``, a list of such batches in each, one a view.
+
+        Returns:
+            Per image, its sample with ``seg_logits`` (n+1, H, W) and ``pred_sem_seg`` (1, H, W)
+            at the ``ori_shape`` of the image.
+        """
+        if isinstance(data['inputs'][0], list | tuple):
+            return super().test_step(data)
+        images, samples = self._normalise(data)
+        merged = self._multi_scale_logits(images, [sample.ori_shape for sample in samples])
+        return [
+            self._with_prediction(sample, logits)
+            for sample, logits in zip(samples, merged, strict=True)
+        ]
 
     def merge_preds(
         self, data_samples_list: Sequence[Sequence[SegDataSample]]
@@ -49,20 +93,61 @@ class ExCELTTAModel(BaseTTAModel):
         Returns:
             Per image, its first view's sample with merged ``seg_logits`` and ``pred_sem_seg``.
         """
-        return [self._merge_views(views) for views in data_samples_list]
+        return [
+            self._with_prediction(
+                views[0], torch.stack([view.seg_logits.data for view in views]).mean(dim=0)
+            )
+            for views in data_samples_list
+        ]
 
-    def _merge_views(self, views: Sequence[SegDataSample]) -> SegDataSample:
-        logits = torch.stack([view.seg_logits.data for view in views]).mean(dim=0)
-        merged = views[0]
-        merged.seg_logits = PixelData(data=logits)
-        labels = self._post_process(merged).argmax(dim=0, keepdim=True)
-        merged.pred_sem_seg = PixelData(data=labels)
+    def _normalise(self, data: dict) -> tuple[list[Tensor], list[SegDataSample]]:
+        """Images (1, 3, H, W) on the device, one by one because their sizes differ."""
+        batches = [
+            self.module.data_preprocessor(dict(inputs=[image], data_samples=[sample]))
+            for image, sample in zip(data['inputs'], data['data_samples'], strict=True)
+        ]
+        images = [batch['inputs'] for batch in batches]
+        return images, [batch['data_samples'][0] for batch in batches]
+
+    def _multi_scale_logits(
+        self, images: list[Tensor], shapes: Sequence[tuple[int, int]]
+    ) -> list[Tensor]:
+        """Per image, logits (n+1, H, W) averaged over all views."""
+        merged = [0.0] * len(images)
+        for side in self.sides:
+            views = torch.cat([_resize(image, (side, side)) for image in images])
+            for i, logits in enumerate(self._view_logits(views).float()):
+                merged[i] = merged[i] + _resize(logits[None], shapes[i])[0] / len(self.sides)
         return merged
 
-    def _post_process(self, sample: SegDataSample) -> Tensor:
-        """Scores (n+1, H, W) whose argmax is the prediction."""
-        logits = sample.seg_logits.data
-        if self.post_processor is None:
-            return logits
-        probabilities = logits.softmax(dim=0).float().cpu().numpy()
-        return torch.from_numpy(self.post_processor(read_rgb(sample.img_path), probabilities))
+    def _view_logits(self, views: Tensor) -> Tensor:
+        """Logits of views (B, 3, S, S), averaged with those of their mirrors, (B, n+1, g, g)."""
+        if not self.flip:
+            return self._patch_logits(views)
+        plain, mirrored = self._patch_logits(torch.cat([views, views.flip(-1)])).chunk(2)
+        return (plain + mirrored.flip(-1)) / 2
+
+    def _patch_logits(self, views: Tensor) -> Tensor:
+        side = views.shape[-1]
+        if side % self.module.backbone.patch_size:
+            raise ValueError(
+                f'A view of {side}x{side} pixels does not consist of whole patches: choose size '
+                'and scales of tta_model so that all their products are multiples of '
+                f'{self.module.backbone.patch_size}.'
+            )
+        return self.module.lowres_logits(views)
+
+    def _with_prediction(self, sample: SegDataSample, logits: Tensor) -> SegDataSample:
+        sample.seg_logits = PixelData(data=logits)
+        scores = self._post_process(logits, sample.img_path) if self.post_processor else logits
+        sample.pred_sem_seg = PixelData(data=scores.argmax(dim=0, keepdim=True))
+        return sample
+
+    def _post_process(self, logits: Tensor, image_path: str) -> Tensor:
+        """Refined probabilities, (n+1, H, W), on the CPU."""
+        probabilities = logits.float().softmax(dim=0).cpu().numpy()
+        return torch.from_numpy(self.post_processor(read_rgb(image_path), probabilities))
+
+
+def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(images, size=tuple(size), mode='bilinear', align_corners=False)

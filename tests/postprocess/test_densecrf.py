@@ -13,21 +13,40 @@ def case():
 
 
 def test_equals_the_reference(case):
-    refined = MODELS.build(dict(type='DenseCRF'))(*case)
+    refined = MODELS.build(dict(type='DenseCRF', min_probability=0.0))(*case)
     assert np.abs(refined - golden()['crf_q']).max() < 1e-4
     assert np.array_equal(refined.argmax(0), golden()['crf_argmax'])
 
 
 def test_memory_layout_does_not_matter(case):
     image, probabilities = case
-    refined = DenseCRF()(np.asfortranarray(image), np.asfortranarray(probabilities))
+    refined = DenseCRF(min_probability=0.0)(
+        np.asfortranarray(image), np.asfortranarray(probabilities)
+    )
     assert np.abs(refined - golden()['crf_q']).max() < 1e-4
 
 
 def test_without_iterations_only_the_unary_remains(case):
     image, probabilities = case
-    refined = DenseCRF(iterations=0)(image, probabilities)
+    refined = DenseCRF(iterations=0, min_probability=0.0)(image, probabilities)
     assert np.abs(refined - probabilities).max() < 1e-3
+
+
+def test_classes_that_are_nowhere_likely_are_left_out(case):
+    image, probabilities = case
+    likely = np.zeros_like(probabilities)
+    likely[[3, 7, 20]] = probabilities[[3, 7, 20]] / probabilities[[3, 7, 20]].sum(0)
+    refined = DenseCRF(min_probability=0.3)(image, likely)
+    exact = DenseCRF(min_probability=0.0)(image, likely)
+    assert np.all(refined[[c for c in range(21) if c not in (3, 7, 20)]] == 0)
+    assert (refined.argmax(0) != exact.argmax(0)).mean() < 1e-3
+
+
+def test_the_likeliest_class_always_takes_part(case):
+    image, probabilities = case
+    refined = DenseCRF(min_probability=1.1)(image, probabilities)
+    likeliest = probabilities.max((1, 2)).argmax()
+    assert np.all(refined.argmax(0) == likeliest)
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 40), (40, 1)])
