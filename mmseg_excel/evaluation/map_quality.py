@@ -59,13 +59,11 @@ def label_from_maps(maps: Tensor, tags: Tensor, size: tuple[int, int]) -> Tensor
     Returns:
         Labels of the given size: 0 background, class c as c + 1.
     """
-    classes, _ = pack_tags(tags[None])
-    channels = F.pad(classes[0] + 1, (1, 0))
+    classes, present = pack_tags(tags[None])
     tagged = F.interpolate(maps[classes], size=size, mode='bilinear', align_corners=False)
-    background = 1 - tagged.amax(dim=1, keepdim=True) if tagged.shape[1] else None
-    if background is None:
-        return channels.new_zeros(size)
-    return channels[torch.cat([background, tagged], dim=1)[0].argmax(dim=0)]
+    tagged = tagged * present[:, :, None, None]
+    scores = torch.cat([1 - tagged.amax(dim=1, keepdim=True), tagged], dim=1)
+    return F.pad(classes[0] + 1, (1, 0))[scores[0].argmax(dim=0)]
 
 
 def _areas(maps: Tensor, sample: SegDataSample, num_classes: int) -> Tensor:

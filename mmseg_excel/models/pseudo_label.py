@@ -90,16 +90,17 @@ class PseudoLabeler(BaseModule):
 
 
 def pack_tags(tags: Tensor) -> tuple[Tensor, Tensor]:
-    """Pack multi-hot tags (B, n) into class indices (B, K) and which of them are present."""
-    most = int(tags.sum(dim=1).max())
+    """Pack multi-hot tags (B, n) into class indices (B, K) and which of them are present.
+
+    K is the most tags an image has, at least 1: a batch without tags has one absent class.
+    """
+    most = max(int(tags.sum(dim=1).max()), 1)
     present, classes = (tags > 0).to(torch.uint8).sort(dim=1, descending=True, stable=True)
     return classes[:, :most], present[:, :most].bool()
 
 
 def score_stack(refined: Tensor, size: tuple[int, int]) -> Tensor:
     """Background score and resized min-max normalised maps: (B, 1 + K, S, S)."""
-    if not refined.shape[1]:
-        return refined.new_ones(len(refined), 1, *size)
     low, high = refined.amin(dim=(2, 3), keepdim=True), refined.amax(dim=(2, 3), keepdim=True)
     normalised = (refined - low) / (high - low + 1e-7)
     resized = F.interpolate(normalised, size=size, mode='bilinear', align_corners=False)
