@@ -42,7 +42,8 @@ class TextReport:
 
     def hunters(self, attribute: int, count: int = 3) -> list[tuple[str, float]]:
         """The classes that take most of an attribute, with the part it has in them."""
-        return self._best(self.weights[:, attribute], count)
+        best = self._best(self.weights[:, attribute], count)
+        return [(name, part) for name, part in best if part > 0]
 
     def hunted(self, name: str, count: int | None = None) -> list[tuple[int, float]]:
         """The attributes a class keeps, with their weights, most first."""

@@ -28,7 +28,8 @@ def save_attribute_weights(weights: Tensor, classes: Sequence[str], path: str | 
         OSError: If the directory cannot be written.
     """
     weights = weights.numpy()
-    order = np.lexsort((-weights.max(0), weights.argmax(0)))
+    most = weights.max(axis=0)
+    order = np.lexsort((-most, weights.argmax(axis=0), most == 0))
     shown = np.ma.masked_equal(weights[:, order], 0)
     n, num_attributes = weights.shape
     figure = Figure(figsize=(3 + 0.11 * num_attributes, 1.2 + 0.19 * n), layout='constrained')

@@ -64,6 +64,8 @@ def test_hunters_and_hunted_are_rows_and_columns_of_the_weights(report):
         assert len(hunted) == 15 and sum(weight for _, weight in hunted) == pytest.approx(1)
         assert hunted == sorted(hunted, key=lambda pair: -pair[1])
         assert all(weight == row[attribute] for attribute, weight in hunted)
+    hunters = [report.hunters(attribute, count=20) for attribute in range(16)]
+    assert [len(takers) for takers in hunters] == (report.weights > 0).sum(0).tolist()
     (name, weight), *_ = report.hunters(3)
     assert weight == report.weights[:, 3].max() == report.weights[VOC_CLASSES.index(name), 3]
 
