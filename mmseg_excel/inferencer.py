@@ -1,0 +1,544 @@
+"""ExCELInferencer: images and words in; maps, labels and pictures out."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmseg.registry import DATASETS, MODELS
+from mmseg.utils import register_all_modules
+from torch import Tensor
+
+from .datasets.palette import voc_palette
+from .models.attribute_text_head import patch_text_maps
+from .models.clip_backbone import CLIPTrace, pad_to_multiple
+from .models.excel import ExCEL
+from .models.lvc_adapter import dynamic_relation, predicted_affinity
+from .models.pseudo_label import PseudoLabels
+from .models.svc_neck import Calibration, SVCNeck
+from .postprocess import DenseCRF, read_rgb
+from .text.attribute_bank import AttributeBank, encode, get_attribute_bank
+from .text.attributes import hunt_attributes
+from .text.class_texts import all_texts, build_class_texts
+from .text.descriptions import load_descriptions
+from .text.vocabulary import Vocabulary, make_vocabulary
+from .visualization.label_map import LabelMap
+from .visualization.panel import save_panel
+
+IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
+CONFIGS = Path(__file__).parent / 'configs'
+TOY_CLIP = 'excel-toy'
+TOY_NOTICE = (
+    'Toy world: generated scenes and a tiny CLIP. These pictures say nothing about VOC or COCO.'
+)
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An image that has passed CLIP once and can be asked again and again.
+
+    Attributes:
+        name: File stem, or a number.
+        pixels: As given, uint8 RGB, (H, W, 3).
+        inputs: As the network sees it, normalised, (1, 3, S, S).
+        trace: CLIP's computation on it.
+    """
+
+    name: str
+    pixels: np.ndarray
+    inputs: Tensor
+    trace: CLIPTrace
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.pixels.shape[:2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may change from question to question; docs/method.md tells what each one does.
+
+    Attributes:
+        calibration: Similarities that make the attention, a mode of :class:`SVCNeck`.
+        num_layers: Calibrated blocks, N_svc.
+        texts: ``'attributes'``, ``'global'`` or ``'fuse'``.
+        attribute_weight: λ.
+        keep_ratio: K_r, in (0, 1].
+        box_threshold: τ.
+        par_iterations: Rounds of pixel-adaptive refinement; 0 leaves the maps as they are.
+        dynamic: Whether the trained adapter calibrates maps and affinity.
+        crf: Whether a DenseCRF sharpens pseudo label and prediction.
+    """
+
+    calibration: str
+    num_layers: int
+    texts: str
+    attribute_weight: float
+    keep_ratio: float
+    box_threshold: float
+    par_iterations: int
+    dynamic: bool
+    crf: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model sees in one image.
+
+    Attributes:
+        image: The image.
+        tags: The K classes asked for.
+        maps: Their class activation maps at the image's size, (K, H, W) float32 in 0..1.
+        pseudo_label: Labels of the pixels made from the maps.
+        prediction: The decoder's labels, in the classes it was trained on; None without a
+            checkpoint.
+        settings: How it was asked.
+    """
+
+    image: EncodedImage
+    tags: tuple[str, ...]
+    maps: np.ndarray
+    pseudo_label: LabelMap
+    prediction: LabelMap | None
+    settings: Settings
+
+    def save(self, folder: str | Path, caption: str = '') -> None:
+        """Write label maps as palette PNGs, maps as one NPZ, and a panel of them all.
+
+        Files are named after the image: ``NAME_pseudo_label.png``, ``NAME_prediction.png``,
+        ``NAME_maps.npz`` (one array a tag) and ``NAME_panel.png``.
+        """
+        stem = Path(folder) / self.image.name
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        self.pseudo_label.save(f'{stem}_pseudo_label.png')
+        titles = ['image', *self.tags, 'pseudo label']
+        pictures = [self.image.pixels, *self.maps, self.pseudo_label.paint()]
+        if self.prediction is not None:
+            self.prediction.save(f'{stem}_prediction.png')
+            titles.append('prediction')
+            pictures.append(self.prediction.paint())
+        temporary = Path(f'{stem}_maps.tmp.npz')
+        np.savez_compressed(temporary, **dict(zip(self.tags, self.maps, strict=True)))
+        temporary.replace(f'{stem}_maps.npz')
+        save_panel(f'{stem}_panel.png', titles, [('', pictures)], caption)
+
+
+class ExCELInferencer:
+    """Ask images for classes: those of a config, or any words.
+
+    Args:
+        config: Config file, the name of a packaged one (``'excel_voc'``), or a ``Config``.
+        checkpoint: Of a model trained with this config. Default: None, training-free: no
+            prediction and no dynamic maps.
+        device: Default: the GPU if there is one, else the CPU.
+
+    Raises:
+        FileNotFoundError: If config, checkpoint or CLIP weights are missing.
+        ValueError: If the checkpoint is none, or belongs to another CLIP or other classes.
+
+    Example:
+        >>> inferencer = ExCELInferencer('excel_voc', 'iter_30000.pth')
+        >>> [answer] = inferencer('photo.jpg', tags=['cat', 'sofa'], out_dir='answers')
+        >>> image = inferencer.encode('photo.jpg')  # CLIP runs once ...
+        >>> inferencer.ask(image, ['left ear'], classes=['left ear', 'tail'])  # ... for any words
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path | None = None,
+        device: str | None = None,
+    ) -> None:
+        register_all_modules(init_default_scope=True)
+        self.config = read_config(config)
+        self.model: ExCEL = MODELS.build(self.config.model)
+        self.trained = checkpoint is not None
+        if self.trained:
+            load_weights(self.model, checkpoint)
+        else:
+            self.model.init_weights()
+        self.model.to(device or get_device()).eval()
+        self.vocabulary: Vocabulary = self.model.text_head.vocabulary
+        self.palette = _palette(self.config, len(self.vocabulary.classes) + 1)
+        self.settings = _settings_of(self.model, dynamic=self.trained)
+        self._pipeline = _array_pipeline(self.config)
+
+    @property
+    def notice(self) -> str:
+        """What whoever sees the pictures must know; empty for a real CLIP."""
+        return TOY_NOTICE if self.model.backbone.model == TOY_CLIP else ''
+
+    def __call__(
+        self,
+        inputs: str | Path | np.ndarray | Sequence[str | Path | np.ndarray],
+        tags: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        out_dir: str | Path | None = None,
+    ) -> list[Answer]:
+        """Answer for every image of the inputs.
+
+        Args:
+            inputs: Image file, folder of images, uint8 BGR array (H, W, 3) as ``mmcv.imread``
+                returns it, or a list of these.
+            tags: Classes the images show; see :meth:`ask`.
+            classes: Any words, in place of the config's classes.
+            out_dir: Where pictures and label maps are written. Default: None, nowhere.
+        """
+        answers = []
+        for number, item in enumerate(_each_image(inputs)):
+            answer = self.ask(self.encode(item, name=f'{number:06d}'), tags, classes)
+            if out_dir is not None:
+                answer.save(out_dir, self.notice)
+            answers.append(answer)
+        return answers
+
+    @torch.no_grad()
+    def encode(self, image: str | Path | np.ndarray, name: str = 'image') -> EncodedImage:
+        """Run CLIP on an image file or a uint8 BGR array (H, W, 3)."""
+        if isinstance(image, np.ndarray):
+            _check_array(image)
+            bgr = image
+        else:
+            name, bgr = Path(image).stem, read_rgb(str(image))[..., ::-1]
+        packed = self._pipeline(dict(img=np.ascontiguousarray(bgr)))
+        batch = self.model.data_preprocessor(
+            dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
+        )
+        pixels = np.ascontiguousarray(bgr[..., ::-1])
+        return EncodedImage(name, pixels, batch['inputs'], self.model.backbone(batch['inputs']))
+
+    @torch.no_grad()
+    def ask(
+        self,
+        image: EncodedImage,
+        tags: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        backgrounds: Sequence[str] | None = None,
+        settings: Settings | None = None,
+    ) -> Answer:
+        """Answer for one encoded image, without running CLIP's vision tower again.
+
+        Args:
+            image: From :meth:`encode`.
+            tags: Classes the image shows. Default: all of `classes`; without those, the ones the
+                trained decoder predicts.
+            classes: Any words. Default: the config's classes.
+            backgrounds: Names that compete with the classes. Default: the config's, without those
+                that a class name contains as a word.
+            settings: Default: ``self.settings``, the model's own.
+
+        Raises:
+            ValueError: If there are no tags, or a tag is none of the classes.
+        """
+        settings = settings or self.settings
+        vocabulary = self.make_vocabulary(classes, backgrounds)
+        prediction = self._predict(image, settings) if self.trained else None
+        if tags is None:
+            tags = _default_tags(classes, prediction)
+        tags = _check_tags(tags, vocabulary)
+        maps = self.maps(image, vocabulary, settings)
+        return Answer(
+            image=image,
+            tags=tags,
+            maps=_at_pixels(maps, [vocabulary.classes.index(tag) for tag in tags], image.size),
+            pseudo_label=self._pseudo_label(image, maps, tags, vocabulary, settings),
+            prediction=prediction,
+            settings=settings,
+        )
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def make_vocabulary(
+        self, classes: Sequence[str] | None = None, backgrounds: Sequence[str] | None = None
+    ) -> Vocabulary:
+        """The config's vocabulary, or one of any words."""
+        own = self.vocabulary
+        if classes is None:
+            return own if backgrounds is None else replace(own, backgrounds=tuple(backgrounds))
+        if backgrounds is None:
+            words = {word for name in classes for word in name.lower().split()}
+            backgrounds = [name for name in own.backgrounds if name not in words]
+        known = dict(zip(own.classes, own.prompts, strict=True))
+        prompts = {name: known[name] for name in classes if name in known}
+        return make_vocabulary(classes, prompts, backgrounds)
+
+    @torch.no_grad()
+    def maps(
+        self, image: EncodedImage, vocabulary: Vocabulary, settings: Settings | None = None
+    ) -> Tensor:
+        """Class activation maps of a vocabulary's n classes, (1, n, g_h, g_w) in 0..1."""
+        settings = settings or self.settings
+        texts = self.texts(vocabulary, settings)
+        maps = patch_text_maps(self.embeddings(image, settings), texts)
+        return maps[:, 1:, : len(vocabulary.classes)].transpose(1, 2).unflatten(2, image.trace.grid)
+
+    def embeddings(self, image: EncodedImage, settings: Settings) -> Tensor:
+        """F of an image, (1, N, C), calibrated as the settings say."""
+        calibration = self.calibrate(image, settings)
+        if not settings.dynamic:
+            return calibration.embeddings()
+        return calibration.shifted_embeddings(dynamic_relation(self.relation(image)))
+
+    def calibrate(self, image: EncodedImage, settings: Settings) -> Calibration:
+        """Statically calibrated tokens of an image."""
+        neck = SVCNeck(settings.num_layers, settings.calibration, self.model.neck.num_attention)
+        return neck(image.trace)
+
+    @torch.no_grad()
+    def relation(self, image: EncodedImage) -> Tensor:
+        """Relation logits of the trained adapter, (1, P, P).
+
+        Raises:
+            ValueError: If there is no checkpoint.
+        """
+        if not self.trained:
+            raise ValueError('Dynamic maps need a trained adapter: give a checkpoint.')
+        # The adapter sees the features it was trained on, whatever the settings.
+        fused = self.model.adapter(self.model.neck(image.trace).features, image.trace.grid)
+        return self.model.adapter.relation_logits(fused, over_batch=False)
+
+    def texts(self, vocabulary: Vocabulary, settings: Settings) -> Tensor:
+        """Text embeddings (T, C) of a vocabulary.
+
+        Classes of one's own hunt in the config's attributes, which needs no description of them.
+        """
+        own = _settings_of(self.model, dynamic=False)
+        names = ('texts', 'attribute_weight', 'keep_ratio')
+        if vocabulary == self.vocabulary and all(
+            getattr(settings, name) == getattr(own, name) for name in names
+        ):
+            return self.model.text_head.class_texts
+        return self._texts(vocabulary, *(getattr(settings, name) for name in names))
+
+    @functools.lru_cache(maxsize=32)  # noqa: B019  one inferencer lives as long as the process
+    def _texts(
+        self, vocabulary: Vocabulary, mode: str, attribute_weight: float, keep_ratio: float
+    ) -> Tensor:
+        if mode == 'fuse':
+            source = self.model.text_head.settings['descriptions']
+            texts = build_class_texts(
+                self.text_encoder, vocabulary, mode='fuse', descriptions=source
+            )
+        else:
+            texts = self._plain_texts(vocabulary).clone()
+            if mode == 'attributes':
+                n = len(vocabulary.classes)
+                attributes = self.attribute_bank.attributes
+                texts[:n] = hunt_attributes(texts[:n], attributes, keep_ratio, attribute_weight)
+        return texts.to(self.model.text_head.class_texts.device)
+
+    @functools.lru_cache(maxsize=32)  # noqa: B019
+    def _plain_texts(self, vocabulary: Vocabulary) -> Tensor:
+        return encode(self.text_encoder, vocabulary.texts)
+
+    @functools.cached_property
+    def text_encoder(self):
+        """CLIP's text encoder, on the CPU."""
+        return self.model.backbone.load_text_encoder()
+
+    @functools.cached_property
+    def attribute_bank(self) -> AttributeBank:
+        """The attributes of the config's descriptions.
+
+        Raises:
+            FileNotFoundError: If the config has no descriptions.
+        """
+        head = self.model.text_head.settings
+        if head['descriptions'] is None:
+            raise FileNotFoundError(
+                'Attributes need a description file: set model.text_head.descriptions in the '
+                "config, or ask with texts='global'."
+            )
+        described = load_descriptions(head['descriptions'], self.vocabulary.classes)
+        return get_attribute_bank(self.text_encoder, all_texts(described), head['num_attributes'])
+
+    def _predict(self, image: EncodedImage, settings: Settings) -> LabelMap:
+        fused = self.model.adapter(self.model.neck(image.trace).features, image.trace.grid)
+        probabilities = _resize(self.model.decode_head(fused), image.size)[0].softmax(dim=0)
+        return self._label_map(image, probabilities, self.vocabulary, settings)
+
+    def _pseudo_label(
+        self,
+        image: EncodedImage,
+        maps: Tensor,
+        tags: Sequence[str],
+        vocabulary: Vocabulary,
+        settings: Settings,
+    ) -> LabelMap:
+        scores = self._refine(image, maps, tags, vocabulary, settings)
+        dense = _resize(scores.dense_scores(len(vocabulary.classes) + 1), image.size)[0]
+        return self._label_map(image, dense / dense.sum(dim=0), vocabulary, settings)
+
+    def _refine(
+        self,
+        image: EncodedImage,
+        maps: Tensor,
+        tags: Sequence[str],
+        vocabulary: Vocabulary,
+        settings: Settings,
+    ) -> PseudoLabels:
+        labeler = copy.deepcopy(self.model.pseudo_labeler)
+        labeler.box_threshold = settings.box_threshold
+        labeler.pixel_adaptive.iterations = settings.par_iterations
+        multi_hot = maps.new_tensor([[float(name in tags) for name in vocabulary.classes]])
+        affinity = predicted_affinity(self.relation(image)) if settings.dynamic else None
+        attention = self.calibrate(image, settings).attention
+        padded = pad_to_multiple(image.inputs, self.model.backbone.patch_size)
+        images = self.model._images01(padded)
+        refined = labeler(maps, attention, multi_hot, images, affinity)
+        return refined.cropped(image.inputs.shape[2:])
+
+    def _label_map(
+        self, image: EncodedImage, scores: Tensor, vocabulary: Vocabulary, settings: Settings
+    ) -> LabelMap:
+        """Argmax of scores (n+1, H, W), sharpened by a DenseCRF if the settings say so."""
+        array = scores.float().cpu().numpy()
+        if settings.crf:
+            array = DenseCRF()(image.pixels, array)
+        own = vocabulary.classes == self.vocabulary.classes
+        return LabelMap(
+            labels=array.argmax(axis=0).astype(np.uint8),
+            classes=('background', *vocabulary.classes),
+            palette=self.palette if own else voc_palette(len(vocabulary.classes) + 1),
+        )
+
+
+def read_config(config: str | Path | Config) -> Config:
+    """Read a config file, or a packaged one by its name.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    if isinstance(config, Config):
+        return config
+    packaged = CONFIGS / f'{config}.py'
+    if not Path(config).is_file() and Path(config).name == str(config) and packaged.is_file():
+        config = packaged
+    if not Path(config).is_file():
+        names = ', '.join(sorted(path.stem for path in CONFIGS.glob('*.py')))
+        raise FileNotFoundError(
+            f"There is no config '{config}': give a file or one of the packaged ones, {names}."
+        )
+    return Config.fromfile(config)
+
+
+def load_weights(model: ExCEL, checkpoint: str | Path) -> None:
+    """Load a checkpoint; no pickled code runs.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint of this model.
+    """
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f"There is no checkpoint '{checkpoint}'.")
+    try:
+        stored = torch.load(checkpoint, map_location='cpu', weights_only=True)
+        state = stored.get('state_dict', stored)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
+        raise ValueError(
+            f"'{checkpoint}' could not be read as a checkpoint ({type(error).__name__}): give a "
+            'file that tools/train.py wrote.'
+        ) from None
+    try:
+        model.load_state_dict(dict(state))
+    except RuntimeError as error:
+        reason = ' '.join(str(error).split())[:200]
+        raise ValueError(f"'{checkpoint}' does not fit the config: {reason}") from None
+
+
+def _settings_of(model: ExCEL, dynamic: bool) -> Settings:
+    texts = model.text_head.settings
+    return Settings(
+        calibration=model.neck.mode,
+        num_layers=model.neck.num_layers,
+        texts=texts['mode'],
+        attribute_weight=texts['attribute_weight'],
+        keep_ratio=texts['keep_ratio'],
+        box_threshold=model.pseudo_labeler.box_threshold,
+        par_iterations=model.pseudo_labeler.pixel_adaptive.iterations,
+        dynamic=dynamic,
+    )
+
+
+def _array_pipeline(config: Config) -> Compose:
+    """The config's test pipeline, for arrays in memory and without annotations."""
+    steps = [
+        dict(step)
+        for step in config.test_dataloader.dataset.pipeline
+        if step['type'] not in ('LoadAnnotations', 'LoadImageTags')
+    ]
+    steps[0] = dict(type='LoadImageFromNDArray')
+    return Compose(steps)
+
+
+def _palette(config: Config, num_labels: int) -> list[list[int]]:
+    dataset = DATASETS.get(config.test_dataloader.dataset.type)
+    palette = getattr(dataset, 'METAINFO', {}).get('palette')
+    return palette if palette and len(palette) >= num_labels else voc_palette(num_labels)
+
+
+def _each_image(inputs) -> Iterator[str | Path | np.ndarray]:
+    """Yield image files and arrays, folders opened and their images in order."""
+    if isinstance(inputs, list | tuple):
+        for item in inputs:
+            yield from _each_image(item)
+    elif isinstance(inputs, np.ndarray):
+        yield inputs
+    elif Path(inputs).is_dir():
+        images = sorted(p for p in Path(inputs).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not images:
+            raise ValueError(f"'{inputs}' holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        yield from images
+    else:
+        yield inputs
+
+
+def _check_array(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(
+            'An image array must be uint8 BGR of shape (H, W, 3), as mmcv.imread returns it; '
+            f'this one is {image.dtype} of shape {image.shape}.'
+        )
+
+
+def _default_tags(classes: Sequence[str] | None, prediction: LabelMap | None) -> Sequence[str]:
+    if classes is not None:
+        return classes
+    if prediction is None:
+        raise ValueError(
+            'Say which classes the image shows (tags=[...]): without a checkpoint nothing '
+            'else tells.'
+        )
+    return [name for name in prediction.shares() if name != 'background']
+
+
+def _check_tags(tags: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The tags in the vocabulary's order."""
+    unknown = sorted(set(tags) - set(vocabulary.classes))
+    if unknown:
+        raise ValueError(
+            f'{unknown[0]!r} is none of the classes {", ".join(vocabulary.classes)}; for words of '
+            'your own give them as classes=[...].'
+        )
+    return tuple(name for name in vocabulary.classes if name in tags)
+
+
+def _at_pixels(maps: Tensor, indices: Sequence[int], size: tuple[int, int]) -> np.ndarray:
+    """Chosen maps of (1, n, g_h, g_w) at the image's size, (K, H, W)."""
+    chosen = [_resize(maps[:, index : index + 1], size)[0] for index in indices]
+    return torch.cat(chosen).cpu().numpy() if chosen else np.zeros((0, *size), np.float32)
+
+
+def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(values, size=tuple(size), mode='bilinear', align_corners=False)
