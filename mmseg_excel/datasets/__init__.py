@@ -2,13 +2,14 @@ from .coco import COCOTagsDataset
 from .tag_sources import COCOTags, MaskTags, TableTags, TagSource, XMLTags
 from .tagged import TaggedSegDataset
 from .toy_dataset import ToyDataset
-from .transforms import LoadImageTags, PackTaggedInputs, RandomScale
+from .transforms import LoadImageTags, LoadMask, PackTaggedInputs, RandomScale
 from .voc import VOCTagsDataset
 
 __all__ = [
     'COCOTags',
     'COCOTagsDataset',
     'LoadImageTags',
+    'LoadMask',
     'MaskTags',
     'PackTaggedInputs',
     'RandomScale',

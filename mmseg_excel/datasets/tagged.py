@@ -18,8 +18,8 @@ class TaggedSegDataset(BaseSegDataset):
     """Images named in a list file, with image tags and, where something is evaluated, masks.
 
     ``METAINFO['classes']`` is ``('background', *foreground)``: masks hold 0 for background, class
-    index + 1, 255 for ignored pixels; tags are foreground names. Each data info gains ``tags``
-    (its names, in class order; none is legal) and ``foreground`` (all names).
+    index + 1, 255 for ignored pixels; tags are foreground names. Each data info gains ``name`` (the
+    line of the list), ``tags`` (in class order; none is legal) and ``foreground`` (all names).
 
     Everything that can be known without decoding an image is checked when the list is loaded: the
     folders, every image, its tags, and its mask if the config asks for masks by naming a
@@ -84,6 +84,7 @@ class TaggedSegDataset(BaseSegDataset):
 
     def _sample(self, name: str, tags: list[str] | None, problems: Problems) -> dict:
         sample = dict(
+            name=name,
             img_path=self._file('img_path', name + self.img_suffix, 'images missing', problems),
             label_map=self.label_map,
             reduce_zero_label=self.reduce_zero_label,

@@ -13,7 +13,7 @@ test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(320, 320), keep_ratio=False),
     # After resizing: predictions are compared at the size of the original image.
-    dict(type='LoadAnnotations'),
+    dict(type='LoadMask'),
     dict(type='LoadImageTags'),
     dict(type='PackTaggedInputs'),
 ]
@@ -33,7 +33,7 @@ tta_pipeline = [
                 dict(type='RandomFlip', prob=0.0, direction='horizontal'),
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),
             ],
-            [dict(type='LoadAnnotations')],
+            [dict(type='LoadMask')],
             [dict(type='LoadImageTags')],
             [dict(type='PackTaggedInputs')],
         ],

@@ -15,7 +15,7 @@ test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(96, 96), keep_ratio=False),
     # After resizing: predictions are compared at the size of the original image.
-    dict(type='LoadAnnotations'),
+    dict(type='LoadMask'),
     dict(type='LoadImageTags'),
     dict(type='PackTaggedInputs'),
 ]
@@ -35,7 +35,7 @@ tta_pipeline = [
                 dict(type='RandomFlip', prob=0.0, direction='horizontal'),
                 dict(type='RandomFlip', prob=1.0, direction='horizontal'),
             ],
-            [dict(type='LoadAnnotations')],
+            [dict(type='LoadMask')],
             [dict(type='LoadImageTags')],
             [dict(type='PackTaggedInputs')],
         ],
@@ -73,5 +73,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = dict(type='ConfusionMatrixMetric')
 test_evaluator = val_evaluator

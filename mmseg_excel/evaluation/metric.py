@@ -1,0 +1,116 @@
+"""The evaluator: mIoU and its relatives from one confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_rank, get_world_size, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+
+from ..datasets.masks import write_mask
+from .confusion import Scores, confusion_matrix, count_pairs
+from .report import Report
+
+
+@METRICS.register_module()
+class ConfusionMatrixMetric(BaseMetric):
+    """mIoU, precision, recall and confusion ratio, per class and as means.
+
+    Counts on the device of the predictions; processes exchange one small matrix at the end. Agrees
+    with mmseg's ``IoUMetric`` on ``aAcc``, ``mIoU``, ``mAcc`` and adds ``mPrecision``,
+    ``mRecall`` (all in percent) and ``mConfusion`` (FP / TP, docs/method.md, section 9). Classes
+    that appear nowhere are left out of the means. Predicted labels of 255 count as missed only.
+
+    Args:
+        output_dir: Folder for the predictions as palette PNGs. Default: None.
+        table_dir: Folder for the scores as CSV, LaTeX and JSON. Default: None.
+        published: Published rows to stand beside ours: ``'voc_val'``. Default: None.
+        keep_results: Set by MMSegmentation's ``tools/test.py --out``; predictions are always kept.
+        prefix: Of the names of the scores. Default: None.
+
+    Raises:
+        ValueError: a label is not a class, or a prediction has another size than its truth; names
+            the image.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_dir: str | None = None,
+        table_dir: str | None = None,
+        published: str | None = None,
+        keep_results: bool = True,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        self.output_dir = output_dir
+        self.table_dir = table_dir
+        self.published = published
+        self._reset()
+
+    def _reset(self) -> None:
+        self._matrix: torch.Tensor | int = 0  # all samples but the latest
+        self._latest: torch.Tensor | int = 0
+        self._num_samples = 0
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Count the pixels of a batch."""
+        for sample in data_samples:
+            prediction = sample['pred_sem_seg']['data'][0]
+            self._matrix = self._matrix + self._latest
+            self._latest = self._count(sample, prediction)
+            self._num_samples += 1
+            if self.output_dir:
+                self._write(sample.get('name') or Path(sample['img_path']).stem, prediction)
+
+    def _count(self, sample: dict, prediction: torch.Tensor) -> torch.Tensor:
+        truth = sample['gt_sem_seg']['data'][0].to(prediction.device)
+        try:
+            return confusion_matrix(
+                count_pairs(truth, prediction), len(self.dataset_meta['classes'])
+            )
+        except ValueError as error:
+            raise ValueError(f'{sample.get("img_path", "An image")}: {error}.') from None
+
+    def _write(self, name: str, prediction: torch.Tensor) -> None:
+        path = Path(self.output_dir) / f'{name}.png'
+        mask = prediction.cpu().numpy().astype(np.uint8)
+        write_mask(path, mask, self.dataset_meta.get('palette'))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Scores over all processes, the same on each.
+
+        Args:
+            size: Number of samples of the data set. Samplers repeat some samples so that every
+                process gets as many; these do not count twice.
+        """
+        matrix = self._matrix_of_all(size)
+        self._reset()
+        scores = self.compute_metrics([matrix])
+        return {f'{self.prefix}/{name}' if self.prefix else name: scores[name] for name in scores}
+
+    def _matrix_of_all(self, size: int) -> torch.Tensor:
+        num_classes = len(self.dataset_meta['classes'])
+        matrix = torch.zeros(num_classes, num_classes + 1, dtype=torch.int64)
+        matrix = matrix + torch.as_tensor(self._matrix).cpu()
+        # Samples go round the processes in turn, so this is where the latest one stands.
+        latest = (self._num_samples - 1) * get_world_size() + get_rank()
+        if latest < size:
+            matrix += torch.as_tensor(self._latest).cpu()
+        all_reduce(matrix)
+        return matrix
+
+    def compute_metrics(self, results: list[torch.Tensor]) -> dict[str, float]:
+        """Scores of the summed matrices; the main process prints and writes them."""
+        scores = Scores.from_confusion(sum(results))
+        if is_main_process():
+            report = Report(scores, self.dataset_meta['classes'], self.published)
+            print_log('\n' + report.terminal(), 'current')
+            if self.table_dir:
+                report.write(self.table_dir)
+        return scores.means()

@@ -1,0 +1,98 @@
+"""All scores of one run, as tables and files, beside published rows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from prettytable import PrettyTable
+from torch import Tensor
+
+from ..text.atomic import write_atomically
+from .confusion import Scores
+from .published import PUBLISHED
+from .tables import ScoreTable
+
+#: Name of the mean, factor and digits of every score that has a table.
+STYLES = dict(
+    iou=('mIoU', 100, 1),
+    precision=('mPrecision', 100, 1),
+    recall=('mRecall', 100, 1),
+    confusion=('mCR', 1, 2),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The scores of one run.
+
+    Args:
+        scores: Of n + 1 classes.
+        classes: Their names.
+        published: Key of ``PUBLISHED`` whose rows stand above ours. Default: None.
+        method: What our row is called. Default: ``'ours'``.
+
+    Raises:
+        ValueError: nothing is published under that name, or for other classes.
+    """
+
+    scores: Scores
+    classes: Sequence[str]
+    published: str | None = None
+    method: str = 'ours'
+
+    def __post_init__(self) -> None:
+        if self.published is None:
+            return
+        if self.published not in PUBLISHED:
+            raise ValueError(
+                f'published={self.published!r}: known are {", ".join(sorted(PUBLISHED))}.'
+            )
+        num_columns = len(PUBLISHED[self.published]['iou'][0][1]) - 1
+        if num_columns != len(self.classes):
+            raise ValueError(
+                f'published={self.published!r} has {num_columns} classes, not {len(self.classes)}.'
+            )
+
+    def table(self, score: str) -> ScoreTable:
+        """One score of all classes; ``score`` is a key of ``STYLES``."""
+        mean, factor, decimals = STYLES[score]
+        values: Tensor = factor * getattr(self.scores, score)
+        ours = self.method, [*values.tolist(), float(values.nanmean())]
+        others = PUBLISHED.get(self.published, {}).get(score, [])
+        return ScoreTable(mean, self.classes, [*others, ours], decimals)
+
+    def terminal(self) -> str:
+        """Our scores class by class and, where something is published, the papers' wide tables."""
+        per_class = PrettyTable(['Class', *STYLES], align='r', float_format='.2')
+        per_class.align['Class'] = 'l'
+        columns = [factor * getattr(self.scores, score) for score, (_, factor, _) in STYLES.items()]
+        for name, values in zip(self.classes, torch.stack(columns, 1).tolist(), strict=True):
+            per_class.add_row([name, *values])
+        wide = [self.table(score).terminal() for score in PUBLISHED.get(self.published, ())]
+        return '\n'.join([per_class.get_string(), *wide])
+
+    def write(self, folder: str | Path) -> None:
+        """Write ``scores.json`` and, for every score, ``{score}.csv`` and ``{score}.tex``."""
+        folder = Path(folder)
+        for score in STYLES:
+            write_atomically(folder / f'{score}.csv', self.table(score).csv().encode())
+            write_atomically(folder / f'{score}.tex', self.table(score).latex().encode())
+        write_atomically(folder / 'scores.json', self.json().encode())
+
+    def json(self) -> str:
+        """Means and scores per class; what is undefined or infinite is null."""
+        content = {name: _finite(value) for name, value in self.scores.means().items()}
+        content['classes'] = {
+            name: {score: _finite(getattr(self.scores, score)[index].item()) for score in STYLES}
+            for index, name in enumerate(self.classes)
+        }
+        return json.dumps(content, indent=2) + '\n'
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
