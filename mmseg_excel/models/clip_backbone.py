@@ -119,10 +119,11 @@ class FrozenCLIP(BaseModule):
     def _embed(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """Patch, class and position embeddings and ``ln_pre``: (B, N, D)."""
         tower = self.tower
-        patches = tower.conv1(images).flatten(2).transpose(1, 2)
-        class_token = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         position = resize_position_embedding(tower.positional_embedding, tower.grid_size, grid)
-        return tower.ln_pre(torch.cat([class_token, patches], 1) + position.to(patches.dtype))
+        # Under autocast the convolution is rounded, the tokens that are summed up are not.
+        patches = tower.conv1(images).to(position.dtype).flatten(2).transpose(1, 2)
+        class_token = tower.class_embedding.expand(len(patches), 1, -1)
+        return tower.ln_pre(torch.cat([class_token, patches], 1) + position)
 
     def _project(self, tokens: Tensor) -> Tensor:
         return self.tower.ln_post(tokens) @ self.tower.proj

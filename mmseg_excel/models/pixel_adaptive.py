@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .blocking import blocks
+
 Offset = tuple[int, int]
 
 
@@ -45,30 +47,52 @@ class PixelAdaptiveRefinement(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor, scores: Tensor) -> Tensor:
         """Refine scores (B, K, S, S) along images (B, 3, S, S) in 0..1."""
-        kernel = self.affinity(images)
-        for _ in range(self.iterations):
-            refined = torch.zeros_like(scores)
-            for weight, neighbour in zip(kernel, self._neighbours(scores), strict=True):
-                refined.addcmul_(weight[:, None], neighbour)
-            scores = refined
-        return scores
+        refined = torch.zeros_like(scores)
+        for image, given, result in blocks(images, scores, refined):
+            channels = _worthwhile_channels(given)
+            result[:, channels] = self._average(self.affinity(image), given[:, channels])
+        return refined
 
     def affinity(self, images: Tensor) -> Tensor:
         """Weight of each neighbour of each pixel, (48, B, S, S)."""
-        deviation = self._deviation(images) + 1e-8
-        distance = torch.stack(
-            [
-                ((neighbour - images).abs() / deviation / self.colour_scale).square().mean(dim=1)
-                for neighbour in self._neighbours(images)
-            ]
-        )
-        colour = (-distance).softmax(dim=0)
-        position = self._position_kernel().to(colour)
-        return colour.add_(self.position_weight * position[:, None, None, None])
+        weights = self._similarity(images).softmax(dim=0)
+        position = self._position_kernel().to(weights)
+        return weights.add_(self.position_weight * position[:, None, None, None])
+
+    def _average(self, affinity: Tensor, scores: Tensor) -> Tensor:
+        """Replace scores (b, K, S, S) by weighted sums over neighbours, again and again."""
+        for _ in range(self.iterations):
+            summed = torch.zeros_like(scores)
+            for weight, neighbour in zip(affinity, self._neighbours(scores), strict=True):
+                summed.addcmul_(weight[:, None], neighbour)
+            scores = summed
+        return scores
+
+    def _similarity(self, images: Tensor) -> Tensor:
+        """Minus the mean squared colour difference in standard deviations, (48, B, S, S)."""
+        scale = 1 / ((self._deviation(images) + 1e-8) * self.colour_scale)
+        similarity = images.new_empty(len(self.offsets), len(images), *images.shape[2:])
+        difference = torch.empty_like(images)
+        for out, neighbour in zip(similarity, self._neighbours(images), strict=True):
+            torch.sub(neighbour, images, out=difference).mul_(scale).square_()
+            torch.mean(difference, dim=1, out=out)
+        return similarity.neg_()
 
     def _deviation(self, images: Tensor) -> Tensor:
-        """Unbiased standard deviation of each pixel's neighbours, (B, 3, S, S)."""
-        return torch.stack(list(self._neighbours(images))).std(dim=0)
+        """Unbiased standard deviation of each pixel's neighbours, (B, 3, S, S).
+
+        By running sums: those of whole grey levels and of their squares have no rounding error,
+        and double precision keeps the difference of the two exact.
+        """
+        count = len(self.offsets)
+        levels = images * 255
+        total, squares = torch.zeros_like(levels), torch.zeros_like(levels)
+        for neighbour in self._neighbours(levels):
+            total += neighbour
+            squares.addcmul_(neighbour, neighbour)
+        total = total.double()
+        variance = (squares.double() - total * total / count) / (count - 1)
+        return (variance.clamp_(min=0).sqrt_() / 255).to(images.dtype)
 
     def _position_kernel(self) -> Tensor:
         """Softmax over the neighbours' distances, (48,)."""
@@ -82,3 +106,13 @@ class PixelAdaptiveRefinement(nn.Module):
         padded = F.pad(values, (margin,) * 4, mode='replicate')
         for dy, dx in self.offsets:
             yield padded[..., margin + dy : margin + dy + height, margin + dx : margin + dx + width]
+
+
+def _worthwhile_channels(scores: Tensor) -> Tensor | slice:
+    """Index of the channels of (b, K, S, S) to refine: zeros everywhere stay zeros.
+
+    Elsewhere than on a CPU all are: to look at them would make the host wait for the device.
+    """
+    if scores.device.type != 'cpu':
+        return slice(None)
+    return scores.flatten(2).any(dim=2).any(dim=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from .blocking import blocks
 from .clip_backbone import BlockTrace, CLIPTrace
 
 # The similarities averaged with equal weights w_i into the calibrated attention (method 3).
@@ -30,17 +32,35 @@ class Calibration:
         trace: The trace it was made from.
         tokens: The calibrated stream s that enters ``ln_post``, (B, N, D), class token of x.
         features: What the adapter sees: patch tokens of every layer, L times (B, P, D).
-        attention: CLIP's own patch-to-patch attention A_l of the last layers, for the affinity,
-            (layers, B, P, P): a mean over heads in uncalibrated blocks, a sum over heads in
-            calibrated ones (method 7).
         calibrated_blocks: The traces of the calibrated blocks.
+        num_attention: Number of layers in `attention`.
     """
 
     trace: CLIPTrace
     tokens: Tensor
     features: list[Tensor]
-    attention: Tensor
     calibrated_blocks: list[BlockTrace]
+    num_attention: int
+
+    @cached_property
+    @torch.no_grad()
+    def attention(self) -> Tensor:
+        """CLIP's own patch-to-patch attention A_l of the last layers, for the affinity.
+
+        A mean over heads in uncalibrated blocks, a sum over heads in calibrated ones (method 7).
+        Computed when it is first asked for: only pseudo labels need it.
+
+        Returns:
+            (layers, B, P, P), float32.
+        """
+        trace = self.trace
+        layers = range(len(trace.blocks))[-self.num_attention :]
+        first = len(trace.blocks) - len(self.calibrated_blocks)
+        maps = [attention_over_heads(trace.blocks[layer], 'qk', trace.num_heads) for layer in layers]
+        for layer, summed in zip(layers, maps, strict=True):
+            if layer < first:
+                summed /= trace.num_heads
+        return torch.stack([summed[:, 1:, 1:] for summed in maps])
 
     def embeddings(self) -> Tensor:
         """F, the image features in the joint space, (B, N, C)."""
@@ -64,8 +84,9 @@ class Calibration:
         return self._embed(torch.cat([class_token, patches + shift], dim=1))
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        """Project and divide by the norm over the *token* axis (method 3)."""
-        return F.normalize(self.trace.project(tokens), dim=1)
+        """Project and divide by the norm over the *token* axis (method 3), never in bf16."""
+        with torch.autocast(tokens.device.type, enabled=False):
+            return F.normalize(self.trace.project(tokens), dim=1)
 
 
 @MODELS.register_module()
@@ -107,30 +128,14 @@ class SVCNeck(BaseModule):
             trace=trace,
             tokens=tokens,
             features=self._adapter_features(trace, tokens),
-            attention=self._affinity_attention(trace),
             calibrated_blocks=trace.blocks[first:],
+            num_attention=self.num_attention,
         )
 
     def _calibrated_attention(self, block: BlockTrace, num_heads: int) -> Tensor:
         """Ē_l = Σ_heads Σ_i w_i softmax(i iᵀ/√d), (B, N, N)."""
         pairs = SIMILARITIES[self.mode]
-        return sum(
-            _attention(block.heads(a, num_heads), block.heads(b, num_heads)).sum(1)
-            for a, b in pairs
-        ) / len(pairs)
-
-    def _affinity_attention(self, trace: CLIPTrace) -> Tensor:
-        """A_l of the last blocks, patches only, (layers, B, P, P)."""
-        layers = range(len(trace.blocks))[-self.num_attention :]
-        first = len(trace.blocks) - self.num_layers
-        maps = []
-        for layer in layers:
-            block = trace.blocks[layer]
-            heads = _attention(
-                block.heads('q', trace.num_heads), block.heads('k', trace.num_heads)
-            )[:, :, 1:, 1:]
-            maps.append(heads.sum(1) if layer >= first else heads.mean(1))
-        return torch.stack(maps)
+        return sum(attention_over_heads(block, pair, num_heads) for pair in pairs) / len(pairs)
 
     def _adapter_features(self, trace: CLIPTrace, calibrated: Tensor) -> list[Tensor]:
         """The layer outputs the adapter sees, method 6, "which layer outputs".
@@ -147,6 +152,13 @@ class SVCNeck(BaseModule):
         return [tokens[:, 1:] for tokens in features]
 
 
-def _attention(a: Tensor, b: Tensor) -> Tensor:
-    """softmax(a bᵀ/√d) for a, b of (B, H, N, d)."""
-    return (a @ b.transpose(-1, -2) * a.shape[-1] ** -0.5).softmax(dim=-1)
+def attention_over_heads(block: BlockTrace, pair: str, num_heads: int) -> Tensor:
+    """Σ_heads softmax(a bᵀ/√d) for the pair 'ab' of q, k and v: (B, N, N), float32."""
+    a, b = (block.heads(which, num_heads) for which in pair)
+    scaled = a * a.shape[-1] ** -0.5
+    return torch.cat(
+        [
+            (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32).sum(dim=1)
+            for queries, keys in blocks(scaled, b)
+        ]
+    )
