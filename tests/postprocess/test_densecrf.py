@@ -19,10 +19,7 @@ def test_equals_the_reference(case):
 
 
 def test_memory_layout_does_not_matter(case):
-    image, probabilities = case
-    refined = DenseCRF(min_probability=0.0)(
-        np.asfortranarray(image), np.asfortranarray(probabilities)
-    )
+    refined = DenseCRF(min_probability=0.0)(*map(np.asfortranarray, case))
     assert np.abs(refined - golden()['crf_q']).max() < 1e-4
 
 
