@@ -17,7 +17,7 @@ from rich.table import Table
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.text.inspection import TextReport
-from mmseg_excel.visualization.attributes import save_attribute_weights
+from mmseg_excel.visualization.attribute_weights import save_attribute_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,7 +14,7 @@ from mmseg_excel.text.attributes import hunting_weights
 from mmseg_excel.text.class_texts import build_class_texts
 from mmseg_excel.text.inspection import inspect_texts
 from mmseg_excel.text.vocabulary import VOC_CLASSES, get_vocabulary
-from mmseg_excel.visualization.attributes import save_attribute_weights
+from mmseg_excel.visualization.attribute_weights import save_attribute_weights
 from tests.golden.model import MODEL_NAME, tiny_clip_file
 from tests.golden.reference import golden_tensor
 
