@@ -46,7 +46,7 @@ def test_every_file_format_gives_the_same_clip(kind, clip, tmp_path):
         model = CLIP(**config)
         model.load_state_dict(state)
         example = (torch.zeros(1, 3, 224, 224), torch.zeros(1, 77, dtype=torch.int64))
-        torch.jit.trace(model.eval(), example).save(path)
+        torch.jit.trace(model.eval(), example, check_trace=False).save(path)
 
     other = load_clip(MODEL_NAME, str(path))
     assert other.vision_sha256() == clip.vision_sha256()

@@ -131,7 +131,7 @@ class Demo:
             cfg.load_from = self.last_checkpoint()
         runner = Runner.from_cfg(cfg)
         if training_free:
-            runner.model.init_weights()
+            runner.model.encode_classes()
         return float(runner.test()['mIoU'])
 
     def draw_panel(self) -> None:
@@ -161,7 +161,7 @@ class Demo:
 
     def training_free_model(self) -> ExCEL:
         model = MODELS.build(self.config().model).to(get_device()).eval()
-        model.init_weights()
+        model.encode_classes()
         return model
 
     def text_head(self, model: ExCEL, encoder, mode: str) -> AttributeTextHead:

@@ -53,7 +53,7 @@ def main() -> None:
             cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
         runner = Runner.from_cfg(cfg)
         if args.checkpoint is None:
-            getattr(runner.model, 'module', runner.model).init_weights()
+            getattr(runner.model, 'module', runner.model).encode_classes()
         runner.load_or_resume()
     runner.test()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mmengine
 import mmseg
+import numpy as np
 import open_clip
 import torch
 from mmengine.dist import master_only
@@ -26,6 +27,7 @@ class SmallCheckpointHook(Hook):
     They are three quarters of the bytes and serve resuming alone: they go to
     ``resume_<iteration>.pth`` beside the checkpoint, of which the last two are kept, and come
     back from there on resume. ``meta['excel']`` tells CLIP, classes, text settings and versions.
+    What remains is plain data, which ``torch.load(..., weights_only=True)`` reads.
     """
 
     KEPT_FILES = 2
@@ -36,7 +38,11 @@ class SmallCheckpointHook(Hook):
         checkpoint['meta']['excel'] = _provenance(runner)
         hub = checkpoint['message_hub']
         history = hub['log_scalars']
-        checkpoint['message_hub'] = hub | dict(log_scalars={})
+        checkpoint['message_hub'] = dict(
+            log_scalars={},
+            runtime_info=_plain(hub['runtime_info']),
+            resumed_keys=hub['resumed_keys'],
+        )
         resume_state = dict(
             optimizer=checkpoint.pop('optimizer', None),
             log_scalars={name: self._as_lists(buffer) for name, buffer in history.items()},
@@ -74,6 +80,11 @@ class SmallCheckpointHook(Hook):
         files = sorted(folder.glob('resume_*.pth'), key=lambda file: file.stat().st_mtime)
         for outdated in files[: -self.KEPT_FILES]:
             outdated.unlink()
+
+
+def _plain(values: dict) -> dict:
+    """Replace NumPy's scalars by Python's."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
 
 
 def _resume_file(folder: Path, iteration: int) -> Path:

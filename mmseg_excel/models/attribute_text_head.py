@@ -85,11 +85,13 @@ class AttributeTextHead(BaseModule):
         """
         if not self.encoded:
             raise RuntimeError(
-                'The class texts are not computed yet: call init_weights() on the segmentor, or '
+                'The class texts are not computed yet: call encode_classes() on the segmentor, or '
                 'load a checkpoint.'
             )
-        maps = patch_text_maps(embeddings, self.class_texts)[:, 1:, : self.num_foreground]
-        return maps.transpose(1, 2).unflatten(2, grid)
+        # Labels hang on small differences of maps: autocast would round them away.
+        with torch.autocast(embeddings.device.type, enabled=False):
+            maps = patch_text_maps(embeddings.float(), self.class_texts)
+        return maps[:, 1:, : self.num_foreground].transpose(1, 2).unflatten(2, grid)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         self.encoded = self.encoded or f'{prefix}class_texts' in state_dict
@@ -106,7 +108,7 @@ def patch_text_maps(embeddings: Tensor, texts: Tensor) -> Tensor:
     Returns:
         (B, N, T) in 0..1.
     """
-    similarity = embeddings @ texts.to(embeddings.dtype).T
+    similarity = embeddings @ texts.T
     weight = (2 * similarity[:, :1]).softmax(dim=-1)
     weighted = similarity * (weight / weight.mean(dim=-1, keepdim=True))
     maps = weighted - weighted.mean(dim=-1, keepdim=True)

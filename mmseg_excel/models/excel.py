@@ -91,6 +91,10 @@ class ExCEL(BaseSegmentor):
     def init_weights(self) -> None:
         """Initialise the trained rooms and compute the class texts."""
         super().init_weights()
+        self.encode_classes()
+
+    def encode_classes(self) -> None:
+        """Compute the class texts, all that training-free use needs."""
         self.text_head.encode_classes(self.backbone.load_text_encoder())
 
     def provenance(self) -> dict:

@@ -116,9 +116,9 @@ def test_missing_tags_are_named(model, images):
 
 def test_maps_need_class_texts(images):
     model = MODELS.build(golden_config())
-    with pytest.raises(RuntimeError, match='init_weights'):
+    with pytest.raises(RuntimeError, match='encode_classes'):
         model.class_activation_maps(images)
-    model.init_weights()
+    model.encode_classes()
     assert model.class_activation_maps(images).isfinite().all()
 
 
