@@ -68,8 +68,10 @@ class LVCAdapter(BaseModule):
         Returns:
             (B, P, P).
         """
-        unit = F.normalize(fused.flatten(2), dim=1)
-        cosine = unit.transpose(1, 2) @ unit
+        unit = F.normalize(fused.flatten(2).float(), dim=1)
+        # A relation's sign decides whether patches belong together: autocast would round it.
+        with torch.autocast(fused.device.type, enabled=False):
+            cosine = unit.transpose(1, 2) @ unit
         mean = global_mean(cosine) if over_batch else cosine.mean(dim=(1, 2), keepdim=True)
         return self.alpha * (cosine - self.beta * mean)
 

@@ -80,8 +80,9 @@ class PseudoLabeler(BaseModule):
         """
         classes, present = pack_tags(tags)
         tagged = maps.float().gather(1, classes[:, :, None, None].expand(-1, -1, *maps.shape[2:]))
-        transition = transition_matrix(attention.float(), affinity)
-        refined = refine_maps(tagged, transition, self.box_threshold)
+        with torch.autocast(maps.device.type, enabled=False):
+            transition = transition_matrix(attention.float(), affinity)
+            refined = refine_maps(tagged, transition, self.box_threshold)
         stack = score_stack(refined * present[:, :, None, None], images.shape[2:])
         scores = self.pixel_adaptive(images, stack)
         channels = F.pad(torch.where(present, classes + 1, -1), (1, 0))
