@@ -5,6 +5,7 @@ Names follow docs/method.md, section 4.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class Vocabulary:
         for name in (*self.classes, *self.prompts, *self.backgrounds):
             if not isinstance(name, str) or not name.strip():
                 raise ValueError(f'A vocabulary holds non-empty names, not {name!r}.')
-        twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
+        twice = [name for name, times in Counter(self.classes).items() if times > 1]
         if twice:
             raise ValueError(f'These classes are named twice: {", ".join(twice)}.')
         if len(self.prompts) != len(self.classes):

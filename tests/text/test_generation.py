@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -289,6 +290,23 @@ def test_a_killed_run_goes_on_and_pays_nothing_twice(server, out):
     assert tuple(finished) == VOC_CLASSES
     assert all(finished[name] == lines for name, lines in done.items())
     assert [path.name for path in out.parent.iterdir()] == ['words.json']
+
+
+def test_an_interrupted_run_says_how_to_go_on(server, out, capfd):
+    server.delay = lambda request: 0.0 if request.asked['class'] in VOC_CLASSES[:3] else 60.0
+    options = arguments(server, out, '--dataset', 'voc', '--concurrency', '4')
+    process = multiprocessing.get_context('fork').Process(
+        target=lambda: sys.exit(tool.main(options))
+    )
+    process.start()
+    while not out.exists() or len(load_descriptions(out).sentences) < 3:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(timeout=20)
+    assert process.exitcode == 130
+    error = capfd.readouterr().err
+    assert 'The same command goes on from here.' in error and 'Traceback' not in error
+    assert tuple(load_descriptions(out).sentences) == VOC_CLASSES[:3]
 
 
 def test_a_finished_file_asks_nothing_and_needs_no_key(server, out, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import open_clip
 import pytest
+from mmengine.config import ConfigDict
 
 from mmseg_excel.text.vocabulary import BACKGROUNDS, Vocabulary, get_vocabulary
 from tests.golden.reference import golden
@@ -36,6 +37,8 @@ def test_own_classes_need_nothing_but_their_names():
     assert vocabulary.prompts == ('Railway Bridge', 'roof')
     assert set(BACKGROUNDS) - set(vocabulary.backgrounds) == {'railway', 'bridge'}
     assert get_vocabulary(vocabulary) is vocabulary
+    spec = ConfigDict(classes=['Railway Bridge', 'крыша'], prompts={'крыша': 'roof'})
+    assert get_vocabulary(spec) == vocabulary
 
 
 @pytest.mark.parametrize(
