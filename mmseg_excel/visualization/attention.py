@@ -1,0 +1,163 @@
+"""Figure `attention`: where one patch looks (ExCEL supplement, Figs. 1, 7 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..inferencer import EncodedImage, ExCELInferencer
+from ..models.lvc_adapter import dynamic_relation
+from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, with_notice
+from .panel import HEAT_MAP
+from .subject import Subject
+
+CORRELATIONS = {'q-k': 'qk', 'q-q': 'qq', 'k-k': 'kk', 'v-v': 'vv'}
+Point = tuple[float, float]
+
+
+@torch.no_grad()
+def attention_matrices(inferencer: ExCELInferencer, image: EncodedImage) -> dict[str, Tensor]:
+    """How patches attend to each other, (P, P) each, rows are queries.
+
+    The correlations are those of the last block, averaged over heads. SVC is the mean of q-q, k-k
+    and v-v over the calibrated blocks, whose sum over heads calibrates the tokens
+    (docs/method.md, section 3). With a checkpoint, SVC + LVC is what a head sees after the
+    adapter's relation R is added (section 6).
+    """
+    trace = image.trace
+    last = trace.blocks[-1]
+    matrices = {
+        name: _correlation(last, a, b, trace.num_heads) for name, (a, b) in CORRELATIONS.items()
+    }
+    calibrated = trace.blocks[-inferencer.model.neck.num_layers :]
+    intra = [_correlation(block, i, i, trace.num_heads) for block in calibrated for i in 'qkv']
+    matrices['SVC'] = torch.stack(intra).mean(dim=0)
+    if inferencer.trained:
+        relation = dynamic_relation(inferencer.relation(image))[0]
+        matrices['SVC + LVC'] = matrices['SVC'] + relation
+    return matrices
+
+
+def _correlation(block, a: str, b: str, num_heads: int) -> Tensor:
+    """softmax(a bᵀ/√d) between patches, mean over heads, (P, P)."""
+    left, right = block.heads(a, num_heads), block.heads(b, num_heads)
+    logits = left @ right.transpose(-1, -2) * left.shape[-1] ** -0.5
+    return logits.softmax(dim=-1)[0].mean(dim=0)[1:, 1:]
+
+
+def patch_at(image: EncodedImage, point: Point) -> int:
+    """Number of the patch under a point (x, y) in pixels of the image.
+
+    Raises:
+        ValueError: If the point lies outside the image.
+    """
+    (height, width), (x, y) = image.size, point
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(f'Point ({x:g}, {y:g}) lies outside the image of {width}x{height} pixels.')
+    rows, columns = image.trace.grid
+    return int(y / height * rows) * columns + int(x / width * columns)
+
+
+def attention_from(image: EncodedImage, matrix: Tensor, point: Point) -> np.ndarray:
+    """What the patch under a point attends to, at the image's size, (H, W) in 0..1."""
+    row = scaled(matrix[patch_at(image, point)]).unflatten(0, image.trace.grid)
+    full = F.interpolate(row[None, None], image.size, mode='bilinear', align_corners=False)
+    return full[0, 0].cpu().numpy()
+
+
+def scaled(values: Tensor, quantile: float = 0.99) -> Tensor:
+    """Shift to minimum 0 and divide by the 99th percentile: a few peaks do not hide the rest."""
+    low = values.min()
+    high = values.flatten().quantile(quantile)
+    return ((values - low) / (high - low + 1e-12)).clamp(0, 1)
+
+
+def strongest_point(inferencer: ExCELInferencer, subject: Subject) -> Point:
+    """Middle (x, y) of the patch where the map of the first tag is strongest."""
+    heat = subject.ask(inferencer).maps[0]
+    y, x = np.unravel_index(heat.argmax(), heat.shape)
+    (height, width), (rows, columns) = subject.image.size, subject.image.trace.grid
+    row, column = divmod(patch_at(subject.image, (x, y)), columns)
+    return (column + 0.5) * width / columns, (row + 0.5) * height / rows
+
+
+def attention_figure(
+    inferencer: ExCELInferencer,
+    subjects: Sequence[Subject],
+    points: Sequence[Point] | None = None,
+) -> Figure:
+    """Attention from one point of each image, and below it how all patches attend.
+
+    Args:
+        inferencer: The model; the last column needs its checkpoint.
+        subjects: Images.
+        points: (x, y) in pixels, one an image. Default: where the first tag's map is strongest.
+    """
+    if points is None:
+        points = [strongest_point(inferencer, subject) for subject in subjects]
+    cases = [
+        (subject.image, point, attention_matrices(inferencer, subject.image))
+        for subject, point in zip(subjects, points, strict=True)
+    ]
+    titles = ['query', *cases[0][2]]
+    shapes = [s for image, _, _ in cases for s in (image.size[0] / image.size[1], 1)]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(
+            figsize=(CELL * len(titles) + 0.8, CELL * sum(shapes) + 0.3), layout='constrained'
+        )
+        FigureCanvasAgg(figure)
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0.01)
+        axes = figure.subplots(
+            2 * len(cases), len(titles), squeeze=False, gridspec_kw=dict(height_ratios=shapes)
+        )
+        for pair, case in zip(axes.reshape(len(cases), 2, -1), cases, strict=True):
+            _draw_case(pair, *case)
+        for axis, title in zip(axes[0], titles, strict=True):
+            axis.set_title(title)
+        add_colour_bar(figure, axes, 'attention, scaled')
+        finish(figure, with_notice(_caption(inferencer), inferencer.notice))
+    return figure
+
+
+def _draw_case(
+    axes: np.ndarray, image: EncodedImage, point: Point, matrices: dict[str, Tensor]
+) -> None:
+    """One image: a row of attention from the point, a row of whole matrices."""
+    patch = patch_at(image, point)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    axes[0, 0].imshow(image.pixels)
+    _draw_star(axes[0, 0], point)
+    axes[1, 0].axis('off')
+    for (upper, lower), matrix in zip(axes[:, 1:].T, matrices.values(), strict=True):
+        heat = attention_from(image, matrix, point)
+        upper.imshow(heat_overlay(heat, image.pixels), interpolation='nearest')
+        _draw_star(upper, point)
+        lower.imshow(scaled(matrix).cpu(), cmap=HEAT_MAP, vmin=0, vmax=1, interpolation='nearest')
+        lower.axhline(patch, color='red', linewidth=0.5)
+    axes[1, 0].text(0.95, 0.5, 'all pairs of\npatches', ha='right', va='center')
+
+
+def _draw_star(axis: Axes, point: Point) -> None:
+    axis.plot(
+        *point, marker='*', markersize=9, color='red', markeredgecolor='white', markeredgewidth=0.6
+    )
+
+
+def _caption(inferencer: ExCELInferencer) -> str:
+    blocks = inferencer.model.neck.num_layers
+    return (
+        'Attention from the patch at the red star (upper row) and between all pairs of patches '
+        '(lower row; rows are queries, the star’s is marked). q-k, q-q, k-k and v-v: last block, '
+        f'mean over heads. SVC: mean of q-q, k-k and v-v over the last {blocks} blocks'
+        + ('; SVC + LVC: with the adapter’s relation added' if inferencer.trained else '')
+        + '. Every picture is shifted to minimum 0 and divided by its 99th percentile.'
+    )

@@ -1,0 +1,47 @@
+"""Scalars that training wrote into a work dir."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+Curve = dict[int, float]
+
+
+def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
+    """Read ``<time stamp>/vis_data/*.json`` of all runs of a work dir, resumed ones included.
+
+    Args:
+        work_dir: Folder that ``tools/train.py`` wrote.
+
+    Returns:
+        Name -> {iteration: value}, iterations ascending; where runs overlap the later one counts.
+
+    Raises:
+        FileNotFoundError: If the work dir holds no scalars.
+    """
+    files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
+    if not files:
+        raise FileNotFoundError(
+            f"'{work_dir}' holds no */vis_data/scalars.json: give a folder that tools/train.py "
+            'wrote.'
+        )
+    curves: dict[str, Curve] = {}
+    for file in files:
+        for record in _records(file):
+            step = record.get('step')
+            for name, value in record.items():
+                if isinstance(step, int) and isinstance(value, int | float):
+                    curves.setdefault(name, {})[step] = float(value)
+    return {name: dict(sorted(curve.items())) for name, curve in curves.items()}
+
+
+def _records(file: Path) -> list[dict]:
+    """Whole lines; a run that was killed may have left half of one."""
+    records = []
+    for line in file.read_text(encoding='utf-8').splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records

@@ -1,0 +1,86 @@
+"""Subject: an image a figure shows, with what is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mmseg.registry import DATASETS
+
+from ..inferencer import Answer, EncodedImage, ExCELInferencer, Settings
+from .label_map import LabelMap
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An encoded image and its tags.
+
+    Attributes:
+        image: The image.
+        tags: Classes it shows.
+        classes: Any words its maps are made for; None for the config's classes.
+        truth: Its true labels, where they are known.
+    """
+
+    image: EncodedImage
+    tags: tuple[str, ...]
+    classes: tuple[str, ...] | None = None
+    truth: LabelMap | None = None
+
+    def ask(self, inferencer: ExCELInferencer, settings: Settings | None = None) -> Answer:
+        """The model's answer."""
+        return inferencer.ask(self.image, self.tags, self.classes, settings=settings)
+
+
+def subjects_of_files(
+    inferencer: ExCELInferencer, files: Sequence[str | Path], tags: Sequence[Sequence[str]]
+) -> list[Subject]:
+    """Subjects of image files.
+
+    Args:
+        inferencer: The model.
+        files: Images.
+        tags: Classes of each image, or one list for all of them. Where a name is none of the
+            config's classes, the image is asked for its tags alone.
+
+    Raises:
+        ValueError: If there are neither as many lists of tags as images nor one.
+    """
+    if len(tags) == 1:
+        tags = list(tags) * len(files)
+    if len(tags) != len(files):
+        raise ValueError(
+            f'{len(files)} images need {len(files)} lists of tags, or one for all of them, not '
+            f'{len(tags)}: separate the tags of one image by commas.'
+        )
+    known = set(inferencer.vocabulary.classes)
+    return [
+        Subject(
+            inferencer.encode(file), tuple(names), None if known >= set(names) else tuple(names)
+        )
+        for file, names in zip(files, tags, strict=True)
+    ]
+
+
+def subjects_of_dataset(inferencer: ExCELInferencer, indices: Sequence[int]) -> list[Subject]:
+    """Subjects of the config's validation images, with their truth.
+
+    Raises:
+        ValueError: If there is no image of an index.
+    """
+    dataset = DATASETS.build(inferencer.config.val_dataloader.dataset)
+    wrong = [index for index in indices if not 0 <= index < len(dataset)]
+    if wrong:
+        raise ValueError(f'There is no sample {wrong[0]}: samples are 0 to {len(dataset) - 1}.')
+    return [_subject(inferencer, dataset, index) for index in indices]
+
+
+def _subject(inferencer: ExCELInferencer, dataset, index: int) -> Subject:
+    info = dataset.get_data_info(index)
+    truth = None
+    if info.get('seg_map_path'):
+        labels = dataset[index]['data_samples'].gt_sem_seg.data[0].numpy().astype(np.uint8)
+        truth = LabelMap(labels, ('background', *inferencer.vocabulary.classes), inferencer.palette)
+    return Subject(inferencer.encode(info['img_path']), tuple(info['tags']), truth=truth)

@@ -1,0 +1,103 @@
+"""Draw the paper's figures for your own images or a data set's.
+
+Examples:
+  python tools/visualize.py cam excel_voc iter_30000.pth --images cat.jpg --tags cat,sofa
+  python tools/visualize.py attention excel_voc --images cat.jpg --tags cat --point 120 80
+  python tools/visualize.py convergence work_dirs/excel_voc work_dirs/other
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.visualization.attention import attention_figure
+from mmseg_excel.visualization.attribute_responses import attributes_figure
+from mmseg_excel.visualization.cam import cam_figure
+from mmseg_excel.visualization.convergence import convergence_figure
+from mmseg_excel.visualization.figure import save_figure
+from mmseg_excel.visualization.segmentation import segmentation_figure
+from mmseg_excel.visualization.subject import Subject, subjects_of_dataset, subjects_of_files
+
+KINDS = {
+    'cam': ('maps as the parts of the method are added (Fig. 3)', cam_figure),
+    'segmentation': ('pseudo labels and predictions (Figs. 4, 5)', segmentation_figure),
+    'attributes': ('responses of single attributes, and kinds of text (Fig. 6)', attributes_figure),
+    'attention': ('attention from a point, by calibration (Figs. 1, 7, 8)', attention_figure),
+}
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest='kind', required=True)
+    for name, (text, _) in KINDS.items():
+        kind = kinds.add_parser(name, help=text, description=text)
+        add_model_arguments(kind)
+    kinds.choices['attention'].add_argument(
+        '--point', nargs=2, type=float, metavar=('X', 'Y'), help='query, in pixels of the image'
+    )
+    kinds.choices['attributes'].add_argument(
+        '--count', type=int, default=5, help='attributes a row (default: 5)'
+    )
+    curves = kinds.add_parser('convergence', help='scores during training (Fig. 2)')
+    curves.add_argument('work_dirs', nargs='+', help='folders that tools/train.py wrote')
+    curves.add_argument('--metric', default='mIoU')
+    for kind in kinds.choices.values():
+        kind.add_argument('--out', type=Path, default=Path('figures'), help='folder of the figures')
+    return parser.parse_args(argv)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('config', help='config file, or the name of a packaged one')
+    parser.add_argument('checkpoint', nargs='?', help='without one, what needs no training')
+    parser.add_argument('--images', nargs='+', help='image files; without any, --samples are drawn')
+    parser.add_argument(
+        '--tags', nargs='+', help='what each image shows, separated by commas; one for all will do'
+    )
+    parser.add_argument(
+        '--samples',
+        nargs='+',
+        type=int,
+        default=[0, 1, 2],
+        help='validation images (default: 0 1 2)',
+    )
+    parser.add_argument('--device', help='default: the GPU if there is one')
+
+
+def draw(args: argparse.Namespace) -> Figure:
+    if args.kind == 'convergence':
+        return convergence_figure(args.work_dirs, args.metric)
+    inferencer = ExCELInferencer(args.config, args.checkpoint, args.device)
+    subjects = load_subjects(inferencer, args)
+    options = {}
+    if args.kind == 'attributes':
+        options['count'] = args.count
+    if args.kind == 'attention' and args.point:
+        options['points'] = [tuple(args.point)] * len(subjects)
+    return KINDS[args.kind][1](inferencer, subjects, **options)
+
+
+def load_subjects(inferencer: ExCELInferencer, args: argparse.Namespace) -> list[Subject]:
+    if not args.images:
+        return subjects_of_dataset(inferencer, args.samples)
+    if not args.tags:
+        raise ValueError('--images need --tags: what they show, for example --tags cat,sofa.')
+    tags = [[name.strip() for name in names.split(',')] for names in args.tags]
+    return subjects_of_files(inferencer, args.images, tags)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    with bad_input_exits():
+        files = save_figure(draw(args), args.out / args.kind)
+    print(*files, sep='\n')
+
+
+if __name__ == '__main__':
+    main()
