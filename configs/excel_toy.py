@@ -11,7 +11,7 @@ with read_base():
 model.data_preprocessor.update(size=(96, 96))
 model.backbone.update(model='excel-toy', pretrained='packaged')
 model.text_head.update(vocabulary='toy', descriptions='toy', in_channels=64, num_attributes=32)
-model.adapter.update(in_channels=128)
+model.adapter.update(in_channels=128, num_layers=10)
 model.decode_head.update(num_classes=11)
 
 # A tiny world is learnt in minutes: VOC's schedule, shortened.

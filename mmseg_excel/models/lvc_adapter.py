@@ -52,7 +52,16 @@ class LVCAdapter(BaseModule):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, features: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
-        """Fuse L layer outputs (B, P, D) into G, (B, 256, g_h, g_w)."""
+        """Fuse L layer outputs (B, P, D) into G, (B, 256, g_h, g_w).
+
+        Raises:
+            ValueError: CLIP has another number of layers.
+        """
+        if len(features) != len(self.layers):
+            raise ValueError(
+                f'LVCAdapter.num_layers is {len(self.layers)}, but CLIP has {len(features)} '
+                f'layers: set num_layers={len(features)}.'
+            )
         adapted = [layer(tokens) for layer, tokens in zip(self.layers, features, strict=True)]
         stacked = torch.cat(adapted, dim=-1).transpose(1, 2).unflatten(2, grid)
         return self.dropout(self.fuse(stacked))
