@@ -1,4 +1,5 @@
 from .coco import COCOTagsDataset
+from .tag_list import TagListDataset
 from .tag_sources import COCOTags, MaskTags, TableTags, TagSource, XMLTags
 from .tagged import TaggedSegDataset
 from .toy_dataset import ToyDataset
@@ -14,6 +15,7 @@ __all__ = [
     'PackTaggedInputs',
     'RandomScale',
     'TableTags',
+    'TagListDataset',
     'TagSource',
     'TaggedSegDataset',
     'ToyDataset',

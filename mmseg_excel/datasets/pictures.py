@@ -8,6 +8,13 @@ from PIL import Image
 
 JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
 JPEG_TAIL_BYTES = 64 * 1024
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+
+
+def without_image_suffix(name: str) -> str:
+    """A file name without the suffix of an image; other dots are part of the name."""
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def is_cut_jpeg(path: str) -> bool:

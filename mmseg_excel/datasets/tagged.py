@@ -85,7 +85,7 @@ class TaggedSegDataset(BaseSegDataset):
     def _sample(self, name: str, tags: list[str] | None, problems: Problems) -> dict:
         sample = dict(
             name=name,
-            img_path=self._file('img_path', name + self.img_suffix, 'images missing', problems),
+            img_path=self._file('img_path', self._image_file(name), 'images missing', problems),
             label_map=self.label_map,
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[],
@@ -96,6 +96,9 @@ class TaggedSegDataset(BaseSegDataset):
         if tags is not None:
             sample['tags'] = tags
         return sample
+
+    def _image_file(self, name: str) -> str:
+        return name + self.img_suffix
 
     def _file(self, prefix: str, name: str, kind: str, problems: Problems) -> str:
         path = os.path.join(self.data_prefix[prefix], name)

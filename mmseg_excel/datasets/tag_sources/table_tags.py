@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from mmseg.registry import TASK_UTILS
 
+from ..pictures import without_image_suffix
 from ..tag_tables import read_tag_table
 from .base import TagSource
 
@@ -25,7 +24,7 @@ class TableTags(TagSource):
         super().__init__(**kwargs)
         self.file = self.path(file)
         table = read_tag_table(self.file)
-        self._tags = {os.path.splitext(image)[0]: tags for image, tags in table.items()} | table
+        self._tags = {without_image_suffix(image): tags for image, tags in table.items()} | table
 
     def __call__(self, name: str) -> list[str]:
         """Tags in the row of the image."""

@@ -1,0 +1,85 @@
+"""Your own images: a folder, a table of tags, and masks only if something is to be evaluated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from mmseg.registry import DATASETS
+
+from .lists import read_list
+from .palette import voc_palette
+from .pictures import IMAGE_SUFFIXES, without_image_suffix
+from .problems import Problems
+from .tag_tables import read_tag_table
+from .tagged import TaggedSegDataset
+
+
+@DATASETS.register_module()
+class TagListDataset(TaggedSegDataset):
+    """Images below one folder and a CSV, JSON or JSONL table of their tags.
+
+    Images stand in the table by their path below the image folder, with or without suffix. The
+    mask of ``cats/one.jpg`` is ``cats/one.png`` below the mask folder.
+
+    Args:
+        ann_file: The table (see ``tag_tables``): all its images. Or a text file that names some
+            of them, one per line; then ``tag_source`` names the table.
+        classes: The n foreground class names that tags may use, in the order of the mask values.
+        tag_source: Default: ``dict(type='TableTags', file=ann_file)``.
+        masks_have_background: False if mask value 0 is the first class, not background.
+            Default: True.
+        **kwargs: Of :class:`TaggedSegDataset`.
+
+    Raises:
+        FileNotFoundError: a folder, the table or the list does not exist.
+        ValueError: the classes are not distinct names; something in the table is missing or wrong.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        *,
+        classes: Sequence[str],
+        tag_source: dict | None = None,
+        masks_have_background: bool = True,
+        **kwargs,
+    ) -> None:
+        self.masks_have_background = masks_have_background
+        names = ('background', *_checked(classes))
+        metainfo = dict(classes=names, palette=voc_palette(len(names)))
+        if tag_source is None:
+            tag_source = dict(type='TableTags', file=ann_file)
+        super().__init__(ann_file, tag_source=tag_source, metainfo=metainfo, **kwargs)
+
+    def _read_names(self) -> list[str]:
+        if self.ann_file.lower().endswith('.txt'):
+            rows = read_list(self.ann_file)
+        else:
+            rows = list(read_tag_table(self.ann_file))
+        return [without_image_suffix(row) for row in rows]
+
+    def _image_file(self, name: str) -> str:
+        """The image of that name, whatever its suffix; the usual one if there is none at all."""
+        folder = self.data_prefix['img_path']
+        candidates = [name + suffix for suffix in (*IMAGE_SUFFIXES, '.JPG', '.JPEG', '.PNG')]
+        found = (file for file in candidates if os.path.isfile(os.path.join(folder, file)))
+        return next(found, name + self.img_suffix)
+
+    def _sample(self, name: str, tags: list[str] | None, problems: Problems) -> dict:
+        sample = super()._sample(name, tags, problems)
+        if not self.masks_have_background:
+            sample['label_map'] = {index: index + 1 for index in range(len(self.foreground))}
+        return sample
+
+
+def _checked(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(classes)
+    if isinstance(classes, str) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f'classes must be a list of class names, not {classes!r}.')
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or 'background' in names:
+        raise ValueError(
+            f'classes must be distinct and leave out the background; got {", ".join(names)}.'
+        )
+    return names
