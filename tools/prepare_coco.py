@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.prepare.coco import COCO_URLS, prepare_coco
 
 
@@ -22,13 +23,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
+    with bad_input_exits():
         counts = prepare_coco(
             args.root, splits=args.splits, workers=args.workers, any_size=args.any_size
         )
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
     for split, count in counts.items():
         print(f'{split:6} {count:6}')
     return 0

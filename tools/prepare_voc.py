@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.prepare.voc import prepare_voc
 from mmseg_excel.datasets.prepare.voc_folders import SBD_URL, VOC_URL
 
@@ -31,7 +32,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
+    with bad_input_exits():
         counts = prepare_voc(
             args.root,
             sbd=args.sbd,
@@ -39,9 +40,6 @@ def main(argv: list[str] | None = None) -> int:
             workers=args.workers,
             any_size=args.any_size,
         )
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
     for name, count in counts.items():
         print(f'{name:10} {count:6}')
     if 'train_aug' not in counts:
