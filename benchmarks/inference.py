@@ -1,0 +1,246 @@
+"""Multi-scale inference with DenseCRF, end to end, against the literal way.
+
+    python benchmarks/inference.py --json inference.json
+
+Literal: every view by itself, logits at full resolution, saved as .npy, DenseCRF over all classes
+in a second pass on all cores. Ours: ``tools/test.py --tta --out``'s loop. ViT-B/16 has random
+weights and predicts nothing, so after the forward pass its logits are replaced, on both sides, by
+logits made up from the photographs' masks (see `photographs.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmengine.runner import Runner
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+sys.path[0] = str(Path(__file__).parents[1])
+from benchmarks.case import Case, build_case  # noqa: E402
+from benchmarks.literal.images import normalise  # noqa: E402
+from benchmarks.literal.inference import multi_scale_logits  # noqa: E402
+from benchmarks.photographs import (  # noqa: E402
+    DEFAULT_DATA,
+    Photograph,
+    find_photographs,
+    soft_logits,
+    upsample,
+)
+from benchmarks.timing import machine  # noqa: E402
+from mmseg_excel.models import ExCELTTAModel  # noqa: E402
+from mmseg_excel.postprocess import DenseCRF, read_rgb  # noqa: E402
+
+NUM_CLASSES = 21
+HEIGHT, WIDTH = 375, 500
+EXACT_CRF = DenseCRF(min_probability=0.0)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, default=DEFAULT_DATA, help='in VOC layout')
+    parser.add_argument('--images', type=int, help='default: 6 on a CPU, 64 on a GPU')
+    parser.add_argument('--batch', type=int, default=1, help='images per batch of our loop')
+    parser.add_argument('--json', type=Path, required=True)
+    return parser.parse_args()
+
+
+@dataclass
+class Task:
+    """VOC-sized photographs on disk, and what both ways are to predict.
+
+    Attributes:
+        folder: In VOC layout.
+        paths: The photographs.
+        predictions: Logits by name of the photograph, (n+1, 20, 20).
+    """
+
+    folder: Path
+    paths: list[Path]
+    predictions: dict[str, Tensor]
+
+    def substitute(self, logits: Tensor, path: str | Path) -> Tensor:
+        """Logits that were computed, replaced by those made up, at the same size."""
+        made_up = self.predictions[Path(path).stem].to(logits)
+        return logits * 0 + upsample(made_up, logits.shape[-2:])
+
+
+def make_task(photographs: list[Photograph], folder: Path) -> Task:
+    task = Task(folder, [], {})
+    for name in ('JPEGImages', 'SegmentationClass'):
+        (folder / name).mkdir(parents=True)
+    for seed, photograph in enumerate(photographs):
+        stem = photograph.image_path.stem
+        image = cv2.resize(cv2.imread(str(photograph.image_path)), (WIDTH, HEIGHT))
+        mask = cv2.resize(photograph.mask(), (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+        task.paths.append(folder / 'JPEGImages' / f'{stem}.jpg')
+        cv2.imwrite(str(task.paths[-1]), image)
+        cv2.imwrite(str(folder / 'SegmentationClass' / f'{stem}.png'), mask % NUM_CLASSES)
+        task.predictions[stem] = soft_logits(mask, NUM_CLASSES, seed)
+    return task
+
+
+# The literal way ----------------------------------------------------------------------------
+
+
+def literal_way(case: Case, task: Task, folder: Path, pool: Pool) -> dict[str, float]:
+    """Seconds of both passes; label images are left in `folder`."""
+    folder.mkdir()
+    device = case.images.device
+    case.literal.eval()
+    start = time.perf_counter()
+    for path in task.paths:
+        image = torch.from_numpy(read_rgb(str(path)).copy()).permute(2, 0, 1)[None]
+        logits = multi_scale_logits(case.literal, case.clip, normalise(image).to(device))
+        np.save(folder / f'{path.stem}.npy', task.substitute(logits[0], path).cpu().numpy())
+    middle = time.perf_counter()
+    pool.starmap(refine_saved, [(path, folder) for path in task.paths], chunksize=1)
+    return dict(forward=middle - start, crf=time.perf_counter() - middle)
+
+
+def refine_saved(path: Path, folder: Path) -> None:
+    logits = torch.from_numpy(np.load(folder / f'{path.stem}.npy', allow_pickle=False))
+    labels = EXACT_CRF(read_rgb(str(path)), logits.softmax(dim=0).numpy()).argmax(axis=0)
+    cv2.imwrite(str(folder / f'{path.stem}.png'), labels.astype(np.uint8))
+
+
+# Our way --------------------------------------------------------------------------------------
+
+
+class SubstitutingTTAModel(ExCELTTAModel):
+    """Computes everything, then predicts what the task says."""
+
+    task: Task
+
+    def _with_prediction(self, sample: SegDataSample, logits: Tensor) -> SegDataSample:
+        return super()._with_prediction(sample, self.task.substitute(logits, sample.img_path))
+
+
+def our_way(case: Case, task: Task, folder: Path, batch: int, half: bool) -> dict[str, float]:
+    """Seconds of the test loop; label images are left in `folder`."""
+    model = SubstitutingTTAModel(case.ours.eval(), post_processor=dict(type='DenseCRF'))
+    model.task = task
+    runner = Runner(
+        model=model,
+        work_dir=str(folder / 'work'),
+        test_dataloader=dict(
+            batch_size=batch, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=dict(
+                type='BaseSegDataset', data_root=str(task.folder), img_suffix='.jpg',
+                seg_map_suffix='.png', test_mode=True,
+                data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+                metainfo=dict(classes=[f'class {i}' for i in range(NUM_CLASSES)]),
+                pipeline=[dict(type=t) for t in
+                          ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')],
+            ),
+        ),
+        test_evaluator=dict(type='IoUMetric', output_dir=str(folder)),
+        test_cfg=dict(type='ExCELTestLoop', fp16=half),
+        default_scope='mmseg',
+        log_level='WARNING',
+        experiment_name=folder.name,
+    )  # fmt: skip
+    start = time.perf_counter()
+    runner.test()
+    return dict(total=time.perf_counter() - start)
+
+
+class BusyGPU:
+    """The share of time in which the GPU works, sampled as nvidia-smi shows it."""
+
+    def __init__(self) -> None:
+        self.samples: list[int] = []
+        self._stop = threading.Event()
+
+    def __enter__(self) -> BusyGPU:
+        if torch.cuda.is_available():
+            threading.Thread(target=self._sample, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._stop.set()
+
+    @property
+    def share(self) -> float | None:
+        return float(np.mean(self.samples)) / 100 if self.samples else None
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.2):
+            self.samples.append(torch.cuda.utilization())
+
+
+# ------------------------------------------------------------------------------------------------
+
+
+def agreement(folder: Path, other: Path, task: Task) -> float:
+    """Share of pixels with the same label in both folders."""
+    shares = [
+        np.mean(
+            cv2.imread(str(folder / f'{path.stem}.png'), cv2.IMREAD_UNCHANGED)
+            == cv2.imread(str(other / f'{path.stem}.png'), cv2.IMREAD_UNCHANGED)
+        )
+        for path in task.paths
+    ]
+    return float(np.mean(shares))
+
+
+def measure(args: argparse.Namespace, folder: Path, pool: Pool) -> dict:
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    count = args.images or (64 if device.type == 'cuda' else 6)
+    task = make_task(find_photographs(args.data, count), folder / 'data')
+    case = build_case(batch=1, device=device)
+    ways = dict(
+        literal=lambda task, out: literal_way(case, task, out, pool),
+        ours=lambda task, out: our_way(case, task, out, args.batch, half=False),
+        ours_half=lambda task, out: our_way(case, task, out, args.batch, half=True),
+    )
+    for name, way in ways.items():  # once for nothing: start processes, touch all code
+        way(Task(task.folder, task.paths[:1], task.predictions), folder / f'{name}_warm')
+    results = {name: clock(way, task, folder / name) for name, way in ways.items()}
+    for name, result in results.items():
+        result['agreement'] = agreement(folder / name, folder / 'literal', task)
+        result['speedup'] = result['images_per_second'] / results['literal']['images_per_second']
+    return dict(machine=machine(device), images=count, batch=args.batch, ways=results)
+
+
+def clock(way: Callable[[Task, Path], dict[str, float]], task: Task, folder: Path) -> dict:
+    with BusyGPU() as gpu:
+        seconds = way(task, folder)
+    return dict(
+        seconds=seconds,
+        images_per_second=len(task.paths) / sum(seconds.values()),
+        gpu_busy=gpu.share,
+    )
+
+
+def main() -> None:
+    args = parse_args()
+    context = multiprocessing.get_context('forkserver')
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        context.Pool(initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        results = measure(args, Path(folder), pool)
+    args.json.write_text(json.dumps(results, indent=2))
+    for name, way in results['ways'].items():
+        print(
+            f'{name}: {way["images_per_second"]:.3f} images/s, {way["speedup"]:.2f} times '
+            f'the literal way, {100 * way["agreement"]:.2f} % of its labels'
+        )
+
+
+if __name__ == '__main__':
+    main()
