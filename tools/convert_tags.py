@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.datasets.lists import read_list
+from mmseg_excel.datasets.class_names import class_names
 from mmseg_excel.datasets.prepare.one_hot import read_one_hot
 from mmseg_excel.datasets.tag_tables import write_tag_table
-from mmseg_excel.text.vocabulary import COCO_CLASSES, VOC_CLASSES
 
 WARNING = (
     'warning: {} is a pickle, and pickles can run code. This tool builds arrays from it and '
@@ -25,13 +24,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--classes',
         default='voc',
-        help='order of the vectors: voc (default), coco, or a file with one class name per line',
+        help='order of the vectors: voc (default), coco, toy, or a .txt file with one class name per line',
     )
     return parser.parse_args(argv)
-
-
-def read_classes(spec: str) -> list[str]:
-    return list(dict(voc=VOC_CLASSES, coco=COCO_CLASSES).get(spec) or read_list(spec))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         if Path(args.target).suffix != '.json':
             raise ValueError(f'{args.target}: the table is written as .json.')
         print(WARNING.format(args.source), file=sys.stderr)
-        table = read_one_hot(args.source, read_classes(args.classes))
+        table = read_one_hot(args.source, class_names(args.classes))
         write_tag_table(args.target, table)
     print(f'{args.target}: {len(table)} images')
     return 0

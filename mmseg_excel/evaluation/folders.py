@@ -1,0 +1,59 @@
+"""Scores of masks that are already files: pseudo labels, or another model's predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..datasets.masks import read_mask
+from ..datasets.prepare.parallel import parallel_map
+from ..datasets.problems import Problems
+from .confusion import Scores, confusion_matrix, count_pairs
+
+
+def score_folder(
+    predictions: str | Path,
+    truths: str | Path,
+    names: Sequence[str],
+    num_classes: int,
+    *,
+    workers: int = 1,
+) -> Scores:
+    """Compare ``{name}.png`` in one folder with ``{name}.png`` in another.
+
+    Args:
+        predictions: Folder of masks to score; 255 means no label.
+        truths: Folder of true masks; 255 is not evaluated.
+        names: Which images.
+        num_classes: Background included.
+        workers: Number of processes. Default: 1.
+
+    Raises:
+        ValueError: masks are missing, broken or of different sizes; names every one.
+    """
+    compare = partial(_compare, Path(predictions), Path(truths), num_classes)
+    problems = Problems()
+    matrix = torch.zeros(num_classes, num_classes + 1, dtype=torch.int64)
+    for result in parallel_map(compare, names, workers=workers, title='comparing masks'):
+        if isinstance(result, str):
+            problems.add('masks that cannot be compared', result)
+        else:
+            matrix += result
+    problems.raise_report_if_any(str(predictions))
+    return Scores.from_confusion(matrix)
+
+
+def _compare(predictions: Path, truths: Path, num_classes: int, name: str) -> Tensor | str:
+    """The confusion matrix of one image, or what is wrong with it."""
+    path = predictions / f'{name}.png'
+    try:
+        masks = [read_mask(folder / f'{name}.png', num_classes) for folder in (truths, predictions)]
+        pairs = count_pairs(*(torch.from_numpy(mask.copy()) for mask in masks))
+        return confusion_matrix(pairs, num_classes)
+    except ValueError as error:
+        message = str(error)
+        return message if '.png' in message else f'{path}: {message}'

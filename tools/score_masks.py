@@ -1,0 +1,57 @@
+"""Score masks that are already files, such as pseudo labels, against true masks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.datasets.class_names import class_names
+from mmseg_excel.datasets.lists import read_list
+from mmseg_excel.evaluation import Report
+from mmseg_excel.evaluation.folders import score_folder
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('predictions', type=Path, help='folder of the masks to score')
+    parser.add_argument('truths', type=Path, help='folder of the true masks')
+    parser.add_argument('--list', help='file that names the images (default: all predictions)')
+    parser.add_argument(
+        '--classes',
+        default='voc',
+        help='voc (default), coco, toy, or a .txt file with one class name per line, without background',
+    )
+    parser.add_argument('--published', help='published rows to stand beside ours: voc_val')
+    parser.add_argument('--table-dir', help='folder for the scores as CSV, LaTeX and JSON')
+    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    return parser.parse_args(argv)
+
+
+def names_in(folder: Path) -> list[str]:
+    names = sorted(str(path.relative_to(folder))[:-4] for path in folder.rglob('*.png'))
+    if not names:
+        raise ValueError(f'{folder} holds no .png mask.')
+    return names
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    with bad_input_exits():
+        classes = ['background', *class_names(args.classes)]
+        names = read_list(args.list) if args.list else names_in(args.predictions)
+        scores = score_folder(
+            args.predictions, args.truths, names, len(classes), workers=args.workers
+        )
+        report = Report(scores, classes, args.published)
+        if args.table_dir:
+            report.write(args.table_dir)
+    print(report.terminal())
+    print('  '.join(f'{name} {value:.2f}' for name, value in scores.means().items()))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
