@@ -24,7 +24,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--classes',
         default='voc',
-        help='order of the vectors: voc (default), coco, toy, or a .txt file with one class name per line',
+        help='order of the vectors: voc (default), coco, toy or a .txt file, one class name a line',
     )
     return parser.parse_args(argv)
 

@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--classes',
         default='voc',
-        help='voc (default), coco, toy, or a .txt file with one class name per line, without background',
+        help='voc (default), coco, toy or a .txt file, one class name a line, no background',
     )
     parser.add_argument('--published', help='published rows to stand beside ours: voc_val')
     parser.add_argument('--table-dir', help='folder for the scores as CSV, LaTeX and JSON')
