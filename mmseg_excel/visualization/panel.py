@@ -34,6 +34,24 @@ def save_panel(
         rows: Name of each row and its pictures: (H, W, 3) uint8 RGB, or maps (H, W) in 0..1.
         caption: Line under the panel.
     """
+    temporary = Path(f'{path}.tmp')
+    draw_panel(titles, rows, caption).savefig(temporary, format='png', dpi=150)
+    os.replace(temporary, path)
+
+
+def panel_pixels(
+    titles: Sequence[str], rows: Sequence[tuple[str, Sequence[np.ndarray]]], caption: str
+) -> np.ndarray:
+    """A panel as uint8 RGB, (H, W, 3); arguments as of :func:`save_panel`."""
+    figure = draw_panel(titles, rows, caption)
+    figure.canvas.draw()
+    return np.ascontiguousarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+
+
+def draw_panel(
+    titles: Sequence[str], rows: Sequence[tuple[str, Sequence[np.ndarray]]], caption: str
+) -> Figure:
+    """A panel as a figure; arguments as of :func:`save_panel`."""
     figure = Figure(figsize=(1.5 * len(titles), 1.56 * len(rows) + 0.5), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
@@ -45,6 +63,4 @@ def save_panel(
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
     figure.supxlabel(caption, fontsize=9)
-    temporary = Path(f'{path}.tmp')
-    figure.savefig(temporary, format='png', dpi=150)
-    os.replace(temporary, path)
+    return figure
