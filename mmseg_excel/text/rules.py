@@ -161,6 +161,8 @@ def _tokenizer():
 
 def _is_about(sentence: str, other: str, own: str) -> bool:
     """Whether another class is the sentence's subject, or what the sentence says this one is."""
+    if _joined(other) not in _joined(sentence):
+        return False
     if own not in other:  # the "bear" of "teddy bear" is no bear
         sentence = _name_pattern(own).sub('it', sentence)
     return any(pattern.search(sentence) for pattern in _claims(other))
@@ -176,6 +178,10 @@ def _claims(other: str) -> tuple[re.Pattern, ...]:
         ),
         re.compile(rf'\b(?:kind|type|sort|breed) of {_QUALIFIER}{{0,2}}{noun}{_AFTER_NOUN}'),
     )
+
+
+def _joined(text: str) -> str:
+    return text.replace(' ', '')
 
 
 @cache
