@@ -42,7 +42,8 @@ class VOCServerExport(BaseMetric):
 
     def __init__(self, output_dir: str = '.', num_images: int | None = NUM_IMAGES) -> None:
         super().__init__()
-        self.output_dir = Path(output_dir)
+        self.output_dir = Path(output_dir) / FOLDER
+        self.archive = Path(output_dir) / ARCHIVE
         self.num_images = num_images
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
@@ -50,7 +51,7 @@ class VOCServerExport(BaseMetric):
         for sample in data_samples:
             name = Path(sample['img_path']).stem
             mask = sample['pred_sem_seg']['data'][0].cpu().numpy().astype(np.uint8)
-            write_mask(self.output_dir / FOLDER / f'{name}.png', mask)
+            write_mask(self.output_dir / f'{name}.png', mask)
             self.results.append((name, tuple(sample['ori_shape'][:2])))
 
     def compute_metrics(self, results: list[tuple[str, tuple[int, int]]]) -> dict[str, float]:
@@ -60,17 +61,16 @@ class VOCServerExport(BaseMetric):
             raise ValueError(
                 f'The server expects {self.num_images} images, the list has {len(shapes)}.'
             )
-        folder = self.output_dir / FOLDER
-        check_submission(folder, shapes)
-        write_archive(self.output_dir / ARCHIVE, folder, shapes)
-        print_log(f'Upload {self.output_dir / ARCHIVE}.', 'current')
+        check_submission(self.output_dir, shapes)
+        write_archive(self.archive, self.output_dir, shapes)
+        print_log(f'Upload {self.archive}.', 'current')
         return {}
 
 
 def check_submission(folder: str | Path, shapes: Mapping[str, tuple[int, int]]) -> None:
     """Hold predictions to the server's rules.
 
-    One PNG per image of the list and no other file; VOC's palette; labels 0..20; the image's size.
+    One PNG per image of the list and no other; VOC's palette; labels 0..20; the image's size.
 
     Args:
         folder: Of the PNGs.
@@ -81,10 +81,10 @@ def check_submission(folder: str | Path, shapes: Mapping[str, tuple[int, int]]) 
     """
     folder = Path(folder)
     problems = Problems()
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    found = {path.name for path in folder.glob('*.png')}
     expected = {f'{name}.png': shape for name, shape in shapes.items()}
     for name in sorted(found - expected.keys()):
-        problems.add('files of no image in the list', name)
+        problems.add('predictions of no image in the list', name)
     for name in sorted(expected.keys() - found):
         problems.add('predictions missing', name)
     for name in sorted(found & expected.keys()):

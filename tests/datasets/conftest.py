@@ -36,12 +36,12 @@ def voc(tmp_path: Path) -> Path:
 def build_voc(voc: Path):
     """Build the train or val data set of the VOC config on the small devkit."""
 
-    def build(split: str = 'train', pipeline: str | None = None, **overrides):
+    def build(split: str = 'train', pipeline: str | list | None = None, **overrides):
         config = Config.fromfile(CONFIGS / 'voc.py')
         dataset = config[f'{split}_dataloader'].dataset
         dataset.data_root = str(voc)
         if pipeline:
-            dataset.pipeline = config[pipeline]
+            dataset.pipeline = config[pipeline] if isinstance(pipeline, str) else pipeline
         dataset.update(overrides)
         return DATASETS.build(dataset)
 

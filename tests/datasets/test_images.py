@@ -50,11 +50,11 @@ def test_strange_images_pass(build_voc, image, write, pipeline):
         Image.new('L', picture.size).save(image.parents[1] / f'SegmentationClass/{NAME}.png')
     split = 'train' if pipeline == 'train_pipeline' else 'val'
     dataset = build_voc(split, pipeline, ann_file='ImageSets/Segmentation/train.txt')
+    with Image.open(image) as picture:
+        expected = picture.size[::-1] if pipeline == 'tta_pipeline' else (320, 320)
     for _ in range(3):
-        views = dataset[0]['inputs']
-        for view in [views] if isinstance(views, torch.Tensor) else views:
-            assert view.dtype == torch.uint8 and view.shape[0] == 3
-            assert min(view.shape[1:]) >= 224
+        inputs = dataset[0]['inputs']
+        assert inputs.dtype == torch.uint8 and inputs.shape == (3, *expected)
 
 
 def test_sixteen_bits_keep_their_contrast(build_voc, image):

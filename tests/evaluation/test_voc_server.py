@@ -105,7 +105,7 @@ def test_missing_and_strange_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=r'copy of 6.png\n.*\n.*2008_000006.png'):
         check_submission(tmp_path / FOLDER, SHAPES)
     # A file left by an earlier run would be in the folder but not in the archive: say so.
-    with pytest.raises(ValueError, match='files of no image in the list'):
+    with pytest.raises(ValueError, match='predictions of no image in the list'):
         export(tmp_path, num_images=2)
 
 

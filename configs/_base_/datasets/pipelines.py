@@ -17,25 +17,10 @@ test_pipeline = [
     dict(type='LoadImageTags'),
     dict(type='PackTaggedInputs'),
 ]
-# 320 x {1.0, 0.7, 1.2, 1.5}, each with its mirror image.
+# Images as they are: ExCELTTAModel makes the views, 320 x {1.0, 0.7, 1.2, 1.5} and their mirrors.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='Resize', scale=(320, 320), keep_ratio=False),
-                dict(type='Resize', scale=(224, 224), keep_ratio=False),
-                dict(type='Resize', scale=(384, 384), keep_ratio=False),
-                dict(type='Resize', scale=(480, 480), keep_ratio=False),
-            ],
-            [
-                dict(type='RandomFlip', prob=0.0, direction='horizontal'),
-                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-            ],
-            [dict(type='LoadMask')],
-            [dict(type='LoadImageTags')],
-            [dict(type='PackTaggedInputs')],
-        ],
-    ),
+    dict(type='LoadMask'),
+    dict(type='LoadImageTags'),
+    dict(type='PackTaggedInputs'),
 ]
