@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 
-def blocks(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def cache_blocks(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Yield matching views of batches (B, ...), each (b, ...).
 
     On a CPU b is 1: the working set of one image fits in the cache, that of a batch does not.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocking import blocks
+from .blocking import cache_blocks
 
 Offset = tuple[int, int]
 
@@ -48,7 +48,7 @@ class PixelAdaptiveRefinement(nn.Module):
     def forward(self, images: Tensor, scores: Tensor) -> Tensor:
         """Refine scores (B, K, S, S) along images (B, 3, S, S) in 0..1."""
         refined = torch.zeros_like(scores)
-        for image, given, result in blocks(images, scores, refined):
+        for image, given, result in cache_blocks(images, scores, refined):
             channels = _worthwhile_channels(given)
             result[:, channels] = self._average(self.affinity(image), given[:, channels])
         return refined

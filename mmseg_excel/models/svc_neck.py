@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .blocking import blocks
+from .blocking import cache_blocks
 from .clip_backbone import BlockTrace, CLIPTrace
 
 # The similarities averaged with equal weights w_i into the calibrated attention (method 3).
@@ -53,14 +53,13 @@ class Calibration:
         Returns:
             (layers, B, P, P), float32.
         """
-        trace = self.trace
-        layers = range(len(trace.blocks))[-self.num_attention :]
-        first = len(trace.blocks) - len(self.calibrated_blocks)
-        maps = [attention_over_heads(trace.blocks[layer], 'qk', trace.num_heads) for layer in layers]
-        for layer, summed in zip(layers, maps, strict=True):
-            if layer < first:
-                summed /= trace.num_heads
-        return torch.stack([summed[:, 1:, 1:] for summed in maps])
+        blocks, num_heads = self.trace.blocks, self.trace.num_heads
+        first = len(blocks) - len(self.calibrated_blocks)
+        maps = []
+        for layer in range(len(blocks))[-self.num_attention :]:
+            summed = attention_over_heads(blocks[layer], 'qk', num_heads)[:, 1:, 1:]
+            maps.append(summed if layer >= first else summed / num_heads)
+        return torch.stack(maps)
 
     def embeddings(self) -> Tensor:
         """F, the image features in the joint space, (B, N, C)."""
@@ -159,6 +158,6 @@ def attention_over_heads(block: BlockTrace, pair: str, num_heads: int) -> Tensor
     return torch.cat(
         [
             (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32).sum(dim=1)
-            for queries, keys in blocks(scaled, b)
+            for queries, keys in cache_blocks(scaled, b)
         ]
     )
