@@ -243,7 +243,7 @@ class ExCELInferencer:
         """
         settings = settings or self.settings
         vocabulary = self.make_vocabulary(classes, backgrounds)
-        prediction = self._predict(image, settings) if self.trained else None
+        prediction = self.predict(image, settings) if self.trained else None
         if tags is None:
             tags = _default_tags(classes, prediction)
         tags = _check_tags(tags, vocabulary)
@@ -363,7 +363,16 @@ class ExCELInferencer:
         described = load_descriptions(head['descriptions'], self.vocabulary.classes)
         return get_attribute_bank(self.text_encoder, all_texts(described), head['num_attributes'])
 
-    def _predict(self, image: EncodedImage, settings: Settings) -> LabelMap:
+    @torch.no_grad()
+    def predict(self, image: EncodedImage, settings: Settings | None = None) -> LabelMap:
+        """The trained decoder's labels of an image.
+
+        Raises:
+            ValueError: If there is no checkpoint.
+        """
+        if not self.trained:
+            raise ValueError('A prediction needs a trained decoder: give a checkpoint.')
+        settings = settings or self.settings
         fused = self.model.adapter(self.model.neck(image.trace).features, image.trace.grid)
         probabilities = _resize(self.model.decode_head(fused), image.size)[0].softmax(dim=0)
         return self._label_map(image, probabilities, self.vocabulary, settings)

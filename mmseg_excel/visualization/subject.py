@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,13 @@ def subjects_of_dataset(inferencer: ExCELInferencer, indices: Sequence[int]) -> 
     if wrong:
         raise ValueError(f'There is no sample {wrong[0]}: samples are 0 to {len(dataset) - 1}.')
     return [_subject(inferencer, dataset, index) for index in indices]
+
+
+def each_subject(inferencer: ExCELInferencer, most: int | None = None) -> Iterator[Subject]:
+    """Subjects of all the config's validation images, or of the first ones, one at a time."""
+    dataset = DATASETS.build(inferencer.config.val_dataloader.dataset)
+    for index in range(min(len(dataset), most or len(dataset))):
+        yield _subject(inferencer, dataset, index)
 
 
 def _subject(inferencer: ExCELInferencer, dataset, index: int) -> Subject:

@@ -1,0 +1,60 @@
+"""Scores of a trained model, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..evaluation.confusion import Scores, confusion_matrix, count_pairs
+from ..inferencer import ExCELInferencer
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """How well a model segments some images, one scale, no DenseCRF.
+
+    Attributes:
+        matrix: Pixels by true and predicted label, (n+1, n+2), the last column for no label.
+        images: mIoU in percent and subject name and index of each image, worst first.
+    """
+
+    matrix: Tensor
+    images: list[tuple[float, int, str]]
+
+    @property
+    def scores(self) -> Scores:
+        """Scores over all pixels."""
+        return Scores.from_confusion(self.matrix)
+
+
+def score_run(inferencer: ExCELInferencer, subjects: Iterable[Subject]) -> RunScores:
+    """Predict and score images.
+
+    Raises:
+        ValueError: If no image has a truth.
+    """
+    num_classes = len(inferencer.vocabulary.classes) + 1
+    total, images = 0, []
+    for index, subject in enumerate(subjects):
+        if subject.truth is None:
+            continue
+        pairs = count_pairs(
+            torch.from_numpy(subject.truth.labels),
+            torch.from_numpy(inferencer.predict(subject.image).labels),
+        )
+        matrix = confusion_matrix(pairs, num_classes)
+        total = total + matrix
+        if matrix.sum():
+            images.append(
+                (Scores.from_confusion(matrix).means()['mIoU'], index, subject.image.name)
+            )
+    if not images:
+        raise ValueError(
+            'No validation image has a mask to be scored with: check data_prefix.seg_map_path of '
+            "the config's val_dataloader."
+        )
+    return RunScores(total, sorted(images))

@@ -1,0 +1,37 @@
+"""Write one self-contained HTML page about a work dir: scores, curves, pictures, provenance.
+
+Example: python tools/report.py work_dirs/excel_voc
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.text.atomic import write_atomically
+from mmseg_excel.visualization.report_page import WorkDir, report_page
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('work_dir', type=Path, help='folder that tools/train.py wrote')
+    parser.add_argument('checkpoint', nargs='?', type=Path, help='default: the last one')
+    parser.add_argument('--out', type=Path, help='default: report.html in the work dir')
+    parser.add_argument('--images', type=int, help='score only the first validation images')
+    parser.add_argument('--device', help='default: the GPU if there is one')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    with bad_input_exits():
+        work_dir = WorkDir.find(args.work_dir, args.checkpoint)
+        page = report_page(work_dir, args.images, device=args.device)
+        out = args.out or args.work_dir / 'report.html'
+        write_atomically(out, page.encode())
+    print(out)
+
+
+if __name__ == '__main__':
+    main()
