@@ -56,8 +56,9 @@ class StoredLabels:
     def _read(self, sample: SegDataSample) -> np.ndarray | None:
         if self.folder is None:
             return None
+        name = sample.get('name') or Path(sample.img_path).stem
         try:
-            labels = np.array(Image.open(self.folder / f'{Path(sample.img_path).stem}.png'))
+            labels = np.array(Image.open(self.folder / f'{name}.png'))
         except (OSError, SyntaxError):  # not there, or cut off when the run was interrupted
             return None
         return labels if labels.shape == tuple(sample.ori_shape) else None

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from PIL import Image
 
 from mmseg_excel.datasets.palette import voc_palette
 from mmseg_excel.text.vocabulary import VOC_CLASSES
 
-from .conftest import CONFIGS, TRAIN, VAL
+from .conftest import TRAIN, VAL
 from .voc_devkit import annotation, write_mask
 
 
@@ -47,14 +46,6 @@ def test_views_are_left_to_the_model(build_voc, voc):
     with Image.open(voc / 'JPEGImages/2007_000033.jpg') as image:
         assert sample['inputs'].shape == (3, image.height, image.width)
     assert sample['inputs'].shape[1:] == sample['data_samples'].gt_sem_seg.shape
-
-
-def test_the_toys_views_are_four_scales_and_their_mirrors(build_voc):
-    sample = build_voc('val', pipeline=Config.fromfile(CONFIGS / 'toy.py').tta_pipeline)[0]
-    sides = [96, 96, 72, 72, 112, 112, 144, 144]
-    assert [tuple(view.shape) for view in sample['inputs']] == [(3, s, s) for s in sides]
-    for plain, mirrored in zip(sample['inputs'][::2], sample['inputs'][1::2], strict=True):
-        assert torch.equal(plain.flip(-1), mirrored)
 
 
 def test_palette_is_vocs():

@@ -19,27 +19,12 @@ test_pipeline = [
     dict(type='LoadImageTags'),
     dict(type='PackTaggedInputs'),
 ]
-# 96 x {1.0, 0.75, 1.167, 1.5} (multiples of the patch size, 8), each with its mirror image.
+# Images as they are: ExCELTTAModel makes the views.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='Resize', scale=(96, 96), keep_ratio=False),
-                dict(type='Resize', scale=(72, 72), keep_ratio=False),
-                dict(type='Resize', scale=(112, 112), keep_ratio=False),
-                dict(type='Resize', scale=(144, 144), keep_ratio=False),
-            ],
-            [
-                dict(type='RandomFlip', prob=0.0, direction='horizontal'),
-                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-            ],
-            [dict(type='LoadMask')],
-            [dict(type='LoadImageTags')],
-            [dict(type='PackTaggedInputs')],
-        ],
-    ),
+    dict(type='LoadMask'),
+    dict(type='LoadImageTags'),
+    dict(type='PackTaggedInputs'),
 ]
 
 train_dataloader = dict(

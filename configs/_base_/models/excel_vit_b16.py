@@ -44,5 +44,11 @@ model = dict(
     loss_diversity=dict(type='DiversityLoss', radius=8, loss_weight=0.1),
     test_cfg=dict(source='decoder'),
 )
-# `tools/test.py --tta`: logits of all views averaged, then DenseCRF.
-tta_model = dict(type='ExCELTTAModel', post_processor=dict(type='DenseCRF'))
+# `tools/test.py --tta`: logits of all views and their mirrors averaged, then DenseCRF.
+tta_model = dict(
+    type='ExCELTTAModel',
+    size=320,
+    scales=(1.0, 0.7, 1.2, 1.5),
+    flip=True,
+    post_processor=dict(type='DenseCRF'),
+)
