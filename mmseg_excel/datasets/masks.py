@@ -53,10 +53,14 @@ def write_mask(path: str | Path, mask: np.ndarray, palette: list[list[int]] | No
     Args:
         path: The file; its folder is made if needed.
         mask: The labels.
-        palette: RGB per label. Default: PASCAL VOC's 256 colours.
+        palette: RGB of the first labels; the others, 255 among them, have PASCAL VOC's.
+            Default: PASCAL VOC's for all.
     """
+    palette = palette or []
+    # All 256 colours: a PNG of few colours has few bits a pixel, and 255 would become 15.
+    colours = [*palette, *voc_palette()[len(palette) :]]
     image = Image.fromarray(mask)
-    image.putpalette(np.array(palette or voc_palette(), np.uint8).tobytes())
+    image.putpalette(np.array(colours, np.uint8).tobytes())
     content = io.BytesIO()
     image.save(content, 'PNG')
     write_atomically(path, content.getvalue())

@@ -1,0 +1,202 @@
+"""Pseudo labels of a whole split as files, for any other segmentor to train on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmseg.structures import SegDataSample
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from ...models.excel import ExCEL
+from ...models.pseudo_label import PseudoLabels
+from ...postprocess.crf_pool import CRFPool
+from ...postprocess.densecrf import DenseCRF
+from ...text.atomic import write_atomically
+from ..masks import IGNORED, write_mask
+from ..tagged import TaggedSegDataset
+
+RECORD = 'made_with.json'
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the tags, CLIP and the colours say about one image, at the image's size.
+
+    Args:
+        name: Of the image, in its list.
+        img_path: Its file.
+        probabilities: (1 + k, H, W) for background and the image's k tags, summing to one.
+        labels: Label of each of these channels, uint8 (1 + k,).
+    """
+
+    name: str
+    img_path: str
+    probabilities: Tensor
+    labels: np.ndarray
+
+    def margin(self) -> np.ndarray:
+        """How far the best channel leads the second best, (H, W) in 0..1; 1 without a rival."""
+        if len(self.probabilities) == 1:
+            return np.ones(self.probabilities.shape[1:], np.float32)
+        best, second = self.probabilities.topk(2, dim=0).values
+        return (best - second).cpu().numpy()
+
+
+def export_pseudo_labels(
+    model: ExCEL,
+    dataset: TaggedSegDataset,
+    out_dir: str | Path,
+    *,
+    dynamic: bool = False,
+    crf: DenseCRF | None = None,
+    ignore_band: float = 0.0,
+    confidence: bool = False,
+    batch_size: int = 4,
+    num_workers: int = 2,
+) -> int:
+    """Write ``{name}.png``, a palette mask, for every image of a data set.
+
+    A run that was stopped continues: labels already there are kept, and ``made_with.json`` beside
+    them sees to it that labels made in different ways are never mixed. The processes of a
+    distributed run share the images. No mask is read.
+
+    Args:
+        model: With its class texts computed; on any device, in eval mode.
+        dataset: Its images carry tags; its pipeline resizes them as for testing.
+        out_dir: Folder of the labels.
+        dynamic: Whether the trained adapter calibrates maps and affinity (docs/method.md,
+            section 6). Default: False, training-free.
+        crf: Sharpens the labels. Default: None.
+        ignore_band: Pixels whose best two scores differ by less become 255. Default: 0, none.
+        confidence: Also write ``confidence/{name}.png``, grey, 255 times the lead of the best
+            score over the second best, before the CRF. Default: False.
+        batch_size: Images that pass CLIP together. Default: 4.
+        num_workers: Processes that load images. Default: 2.
+
+    Returns:
+        How many labels this process wrote.
+
+    Raises:
+        ValueError: ``out_dir`` holds labels made in another way; an image cannot be read.
+    """
+    out_dir = Path(out_dir)
+    _claim(out_dir, _made_with(model, dynamic, crf, ignore_band))
+    todo = [
+        index
+        for index in range(get_rank(), len(dataset), get_world_size())
+        if not (out_dir / f'{dataset.get_data_info(index)["name"]}.png').exists()
+    ]
+    loader = DataLoader(
+        Subset(dataset, todo), batch_size, num_workers=num_workers, collate_fn=pseudo_collate
+    )
+    finished = _finished(_predictions(model, loader, dynamic), crf)
+    console = Console(stderr=True)
+    for prediction, labels in track(finished, 'labelling', total=len(todo), console=console):
+        _write(out_dir, prediction, labels, ignore_band, confidence, dataset.metainfo['palette'])
+    return len(todo)
+
+
+@torch.no_grad()
+def _predictions(model: ExCEL, loader: DataLoader, dynamic: bool) -> Iterator[Prediction]:
+    for batch in loader:
+        data = model.data_preprocessor(batch, training=False)
+        pseudo = model.pseudo_labels(data['inputs'], data['data_samples'], dynamic)
+        for index, sample in enumerate(data['data_samples']):
+            yield _prediction(pseudo, index, sample)
+
+
+def _prediction(pseudo: PseudoLabels, index: int, sample: SegDataSample) -> Prediction:
+    own = pseudo.channels[index] >= 0
+    scores = F.interpolate(
+        pseudo.scores[index : index + 1, own],
+        sample.ori_shape,
+        mode='bilinear',
+        align_corners=False,
+    )[0]
+    labels = pseudo.channels[index][own].cpu().numpy().astype(np.uint8)
+    return Prediction(sample.name, sample.img_path, scores / scores.sum(dim=0), labels)
+
+
+def _finished(
+    predictions: Iterator[Prediction], crf: DenseCRF | None
+) -> Iterator[tuple[Prediction, np.ndarray]]:
+    """Predictions with their labels, uint8 (H, W), in the order in which they are ready."""
+    if crf is None:
+        for prediction in predictions:
+            channels = prediction.probabilities.argmax(dim=0).cpu().numpy()
+            yield prediction, prediction.labels[channels]
+        return
+    with CRFPool(crf) as pool:
+        jobs = ((item, item.img_path, item.probabilities) for item in predictions)
+        for prediction, channels in pool.refine_all(jobs):
+            yield prediction, prediction.labels[channels]
+
+
+def _write(
+    out_dir: Path,
+    prediction: Prediction,
+    labels: np.ndarray,
+    ignore_band: float,
+    confidence: bool,
+    palette: list,
+) -> None:
+    """Write one image's files; its label last, since a label means that all is there."""
+    margin = prediction.margin()
+    if confidence:
+        content = io.BytesIO()
+        Image.fromarray(np.rint(255 * margin).astype(np.uint8)).save(content, 'PNG')
+        path = out_dir / 'confidence' / f'{prediction.name}.png'
+        write_atomically(path, content.getvalue())
+    labels = np.where(margin < ignore_band, np.uint8(IGNORED), labels)
+    write_mask(out_dir / f'{prediction.name}.png', labels, palette)
+
+
+# ------------------------------------------------------------------------------ the record
+
+
+def _made_with(
+    model: ExCEL, dynamic: bool, crf: DenseCRF | None, ignore_band: float
+) -> dict[str, object]:
+    """All that decides what the labels are."""
+    trained = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items() if dynamic else ()):
+        trained.update(name.encode())
+        trained.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return dict(
+        model=model.provenance(),
+        trained=trained.hexdigest() if dynamic else None,
+        calibration=[model.neck.mode, model.neck.num_layers],
+        box_threshold=model.pseudo_labeler.box_threshold,
+        crf=None if crf is None else {key: value for key, value in sorted(vars(crf).items())},
+        ignore_band=ignore_band,
+    )
+
+
+def _claim(folder: Path, made_with: dict[str, object]) -> None:
+    """Make the folder this run's, or find that it is."""
+    record = folder / RECORD
+    content = json.dumps(made_with, indent=2, sort_keys=True, default=str) + '\n'
+    if is_main_process() and not record.exists():
+        if any(folder.glob('*.png')):
+            raise ValueError(f'{folder} holds labels of unknown origin: choose another folder.')
+        write_atomically(record, content.encode())
+    barrier()
+    if record.read_text() != content:
+        raise ValueError(
+            f'{folder} holds labels made in another way (see {record}): choose another folder, '
+            'or empty this one.'
+        )

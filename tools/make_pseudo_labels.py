@@ -1,0 +1,81 @@
+"""Write the pseudo labels of a whole split as palette PNGs, for any segmentor to train on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import init_dist
+from mmseg.registry import DATASETS, MODELS
+from mmseg.utils import register_all_modules
+
+from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
+from mmseg_excel.datasets.prepare.pseudo_labels import export_pseudo_labels
+from mmseg_excel.inferencer import load_weights
+from mmseg_excel.postprocess import DenseCRF
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='its adapter calibrates maps and affinity; without one, labels are training-free',
+    )
+    parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
+    parser.add_argument('--out', required=True, help='folder for the labels')
+    parser.add_argument('--crf', action='store_true', help='sharpen the labels with DenseCRF')
+    parser.add_argument(
+        '--ignore-band',
+        type=float,
+        default=0.0,
+        help='label pixels 255 whose best two scores differ by less, 0..1 (default: 0, none)',
+    )
+    parser.add_argument(
+        '--confidence', action='store_true', help='also write the lead of the best score'
+    )
+    parser.add_argument('--batch-size', type=int, default=4)
+    add_runner_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def split_without_masks(cfg: Config, split: str) -> Config:
+    """The data set of a split, prepared as for testing; its masks are not even known."""
+    dataset = cfg[f'{split}_dataloader'].dataset
+    dataset.data_prefix.pop('seg_map_path', None)
+    dataset.update(pipeline=cfg.test_pipeline, test_mode=True)
+    return dataset
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    with bad_input_exits():
+        cfg = read_config(args)
+        register_all_modules(init_default_scope=True)
+        if args.launcher != 'none':
+            init_dist(args.launcher, **cfg.env_cfg.dist_cfg)
+        dataset = DATASETS.build(split_without_masks(cfg, args.split))
+        model = MODELS.build(cfg.model)
+        if args.checkpoint:
+            load_weights(model, args.checkpoint)
+        else:
+            model.encode_classes()
+        written = export_pseudo_labels(
+            model.to(get_device()).eval(),
+            dataset,
+            args.out,
+            dynamic=args.checkpoint is not None,
+            crf=DenseCRF() if args.crf else None,
+            ignore_band=args.ignore_band,
+            confidence=args.confidence,
+            batch_size=args.batch_size,
+        )
+    print(f'{args.out}: {written} new labels')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
