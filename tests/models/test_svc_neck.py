@@ -1,0 +1,139 @@
+from functools import cache
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from benchmarks.literal.clip import encode_image
+from mmseg_excel.models.svc_neck import SVCNeck
+from tests.golden.model import build_golden_model, golden_config
+from tests.golden.reference import tiny_clip_state
+
+MODES = ('qkv', 'q-q', 'k-k', 'v-v', 'q-k')
+BLOCKS = 12
+
+
+@cache
+def backbone():
+    return MODELS.build(golden_config()['backbone'])
+
+
+@cache
+def model():
+    return build_golden_model()
+
+
+def random_images(height=64, width=64, batch=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, 3, height, width, generator=generator)
+
+
+def random_relation(batch, patches, seed=0):
+    """Rows sum to one, most entries zero, like the adapter's relation."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(batch, patches, patches, generator=generator)
+    return logits.masked_fill(logits < 0.5, -torch.inf).softmax(dim=-1).nan_to_num(0)
+
+
+def calibrate(images, **settings):
+    return SVCNeck(**settings)(backbone()(images))
+
+
+@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('num_layers', [1, 3, 5, 8, 11])
+def test_calibration_agrees_with_the_literal_one(mode, num_layers):
+    images = random_images(48, 48)
+    ours = calibrate(images, mode=mode, num_layers=num_layers)
+    literal = encode_image(tiny_clip_state(), images, mode=mode, num_calibrated=num_layers)
+    torch.testing.assert_close(ours.tokens, literal.calibrated, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.embeddings(), literal.features, rtol=1e-4, atol=1e-4)
+    for features, output in zip(ours.features, literal.outputs, strict=True):
+        torch.testing.assert_close(features, output[:, 1:], rtol=1e-4, atol=1e-4)
+    for attention, expected in zip(ours.attention, literal.attention[-6:], strict=True):
+        torch.testing.assert_close(attention, expected[:, 1:, 1:], rtol=1e-4, atol=1e-5)
+
+
+def test_all_blocks_calibrated():
+    images = random_images(32, 32)
+    ours = calibrate(images, num_layers=BLOCKS)
+    literal = encode_image(tiny_clip_state(), images, num_calibrated=BLOCKS)
+    torch.testing.assert_close(ours.tokens, literal.calibrated, rtol=1e-4, atol=1e-4)
+
+
+def test_no_block_calibrated_is_plain_clip():
+    images = random_images()
+    ours = calibrate(images, num_layers=0)
+    literal = encode_image(tiny_clip_state(), images)
+    torch.testing.assert_close(ours.tokens, literal.tokens, rtol=1e-4, atol=1e-4)
+    for features, block in zip(ours.features, ours.trace.blocks, strict=True):
+        assert torch.equal(features, block.output[:, 1:])
+
+
+@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('num_layers', [1, 3, 5])
+def test_closed_form_of_the_dynamic_shift_is_a_second_pass(mode, num_layers):
+    images, relation = random_images(48, 48), random_relation(2, 9)
+    ours = calibrate(images, mode=mode, num_layers=num_layers).shifted_embeddings(relation)
+    second_pass = encode_image(
+        tiny_clip_state(), images, mode=mode, num_calibrated=num_layers, relation=relation
+    )
+    torch.testing.assert_close(ours, second_pass.features, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(('height', 'width'), [(64, 96), (16, 80), (112, 48)])
+def test_closed_form_on_grids_that_are_not_square(height, width):
+    images = random_images(height, width)
+    relation = random_relation(2, height * width // 256, seed=1)
+    ours = calibrate(images).shifted_embeddings(relation)
+    second_pass = encode_image(tiny_clip_state(), images, relation=relation)
+    torch.testing.assert_close(ours, second_pass.features, rtol=1e-3, atol=1e-4)
+
+
+def test_dynamic_maps_of_the_model_are_those_of_a_second_pass():
+    from benchmarks.literal.decoder import dynamic_relation
+    from benchmarks.literal.maps import patch_text_maps
+
+    images = random_images(80, 80, batch=1)
+    ours = model().class_activation_maps(images, dynamic=True)
+    with torch.no_grad():
+        fused = model()._fuse(model().extract_feat(images))
+    second_pass = encode_image(tiny_clip_state(), images, relation=dynamic_relation(fused))
+    maps = patch_text_maps(second_pass.features, model().text_head.class_texts, 20)
+    torch.testing.assert_close(ours.flatten(2).transpose(1, 2), maps, rtol=0, atol=1e-4)
+
+
+def test_no_relation_is_no_shift():
+    calibration = calibrate(random_images())
+    shifted = calibration.shifted_embeddings(torch.zeros(2, 16, 16))
+    assert torch.equal(shifted, calibration.embeddings())
+
+
+def test_images_of_a_batch_do_not_touch_each_other():
+    images = random_images(batch=3)
+    together = calibrate(images)
+    for index in range(3):
+        alone = calibrate(images[index : index + 1])
+        torch.testing.assert_close(
+            together.tokens[index : index + 1], alone.tokens, rtol=1e-4, atol=1e-5
+        )
+        torch.testing.assert_close(
+            together.attention[:, index], alone.attention[:, 0], rtol=1e-4, atol=1e-6
+        )
+
+
+def test_prediction_never_computes_attention_for_the_affinity(monkeypatch):
+    made = []
+    extract = model().extract_feat
+    monkeypatch.setattr(
+        model(), 'extract_feat', lambda images: made.append(extract(images)) or made[-1]
+    )
+    with torch.no_grad():
+        model().encode_decode(random_images())
+    assert 'attention' not in vars(made[0])
+
+
+def test_unknown_mode_and_too_many_layers_are_refused():
+    with pytest.raises(ValueError, match="'qk' is unknown"):
+        SVCNeck(mode='qk')
+    with pytest.raises(ValueError, match='13 but CLIP has 12 blocks'):
+        calibrate(random_images(), num_layers=13)
