@@ -57,17 +57,39 @@ _LOOKS = {
     'basket': ('small', 'woven', 'hanging'),
 }
 _SINGULAR = {
-    'hull', 'mast', 'cabin', 'funnel', 'flag', 'roof', 'door', 'chimney', 'body', 'headlight',
-    'trunk', 'tail', 'eye', 'wing', 'head', 'beak', 'centre', 'stem', 'skirt', 'shirt', 'face',
-    'hat', 'nose', 'envelope', 'basket',
+    'hull',
+    'mast',
+    'cabin',
+    'funnel',
+    'flag',
+    'roof',
+    'door',
+    'chimney',
+    'body',
+    'headlight',
+    'trunk',
+    'tail',
+    'eye',
+    'wing',
+    'head',
+    'beak',
+    'centre',
+    'stem',
+    'skirt',
+    'shirt',
+    'face',
+    'hat',
+    'nose',
+    'envelope',
+    'basket',
 }
 
 
 def write_caption(rng: np.random.Generator, scene: Scene) -> str:
     """Return one lower-case sentence or two about ``scene``.
 
-    A third is the bare prompt of something in the scene, a third is a prompt followed by a sentence on
-    visible parts (the form in which ExCEL encodes descriptions), and a third tells the whole scene.
+    A third is the bare prompt of something in the scene, a third is a prompt followed by a sentence
+    on visible parts (as ExCEL encodes descriptions), and a third tells the whole scene.
     """
     style = rng.random()
     if not scene.objects or style < 0.06:
@@ -96,7 +118,9 @@ def scene_sentence(rng: np.random.Generator, scene: Scene) -> str:
     start = _one(rng, ('', '', 'a picture of ', 'there is '))
     where = ''
     if rng.random() < 0.75:
-        where = f' {_one(rng, ("on", "by", "in front of", "with"))} the {_one(rng, scene.backgrounds)}'
+        where = (
+            f' {_one(rng, ("on", "by", "in front of", "with"))} the {_one(rng, scene.backgrounds)}'
+        )
     return f'{start}{_join(rng, phrases)}{where}.'
 
 

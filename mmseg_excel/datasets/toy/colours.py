@@ -21,7 +21,7 @@ SKIN_TONES = ((245, 205, 170), (205, 150, 110), (130, 85, 60))
 
 
 def contrasting(backdrop: np.ndarray, distance: float = 110.0) -> list[str]:
-    """Return the names of the colours at least ``distance`` (RGB, Euclidean) from ``backdrop`` (3,)."""
+    """Return the names of the colours at least ``distance`` (in RGB) from ``backdrop`` (3,)."""
     return [
         name
         for name, rgb in COLOURS.items()

@@ -35,17 +35,20 @@ class Brush:
 
     Args:
         rng: Source of all randomness.
-        allowed: Colour names that stand out from the backdrop.
+        main: Colour names that suit the object, of which one becomes its main colour.
+        visible: Colour names that stand out from the backdrop; they are preferred.
     """
 
-    def __init__(self, rng: np.random.Generator, allowed: Sequence[str]) -> None:
+    def __init__(
+        self, rng: np.random.Generator, main: Sequence[str], visible: Sequence[str]
+    ) -> None:
         self.rng = rng
-        self.allowed = tuple(allowed)
-        self.main = self.pick()
+        self.visible = frozenset(visible)
+        self.main = self.pick(*main)
 
     def pick(self, *names: str) -> str:
-        """Return one of ``names``, by default one of the allowed colours."""
-        return str(self.rng.choice(names or self.allowed))
+        """Return one of ``names`` that stands out from the backdrop, or any if none does."""
+        return str(self.rng.choice([n for n in names if n in self.visible] or names))
 
     def chance(self, probability: float) -> bool:
         """Return True with ``probability``."""
@@ -62,8 +65,8 @@ def boat(brush: Brush) -> list[Part]:
     """A hull under sails, or under a cabin with a funnel."""
     hull = brush.part('hull', polygon((-1, 0.35), (1, 0.35), (0.65, 0.95), (-0.7, 0.95)))
     if brush.chance(0.65):
-        sail = brush.pick()
-        mast = brush.part('mast', box(-0.06, -1, 0.06, 0.4), brush.pick('brown', 'black', 'grey'))
+        sail = brush.pick('white', 'yellow')
+        mast = brush.part('mast', box(-0.06, -1, 0.06, 0.4), brush.pick('brown', 'black'))
         parts = [
             mast,
             hull,
@@ -71,32 +74,40 @@ def boat(brush: Brush) -> list[Part]:
             brush.part('sails', polygon((-0.1, -0.75), (-0.1, 0.22), (-0.7, 0.22)), sail),
         ]
     else:
-        cabin = brush.pick()
+        cabin = brush.pick('white', 'yellow')
         parts = [
-            brush.part('funnel', box(0.15, -0.85, 0.5, -0.1), brush.pick()),
+            brush.part('funnel', box(0.15, -0.85, 0.5, -0.1), brush.pick('red', 'black')),
             brush.part('cabin', box(-0.5, -0.3, 0.6, 0.4), cabin),
             brush.part('windows', circle(-0.2, 0.02, 0.13), 'black'),
             brush.part('windows', circle(0.25, 0.02, 0.13), 'black'),
             hull,
         ]
     if brush.chance(0.3):
-        parts.append(brush.part('flag', polygon((0, -1), (0.45, -0.88), (0, -0.72)), brush.pick()))
+        parts.append(
+            brush.part(
+                'flag', polygon((0, -1), (0.45, -0.88), (0, -0.72)), brush.pick('red', 'blue')
+            )
+        )
     return parts
 
 
 def house(brush: Brush) -> list[Part]:
     """Walls under a roof, with a door, windows and sometimes a chimney."""
-    glass = brush.pick('yellow', 'black', 'blue')
+    glass = brush.pick('black', 'blue')
     top = brush.rng.uniform(-0.3, -0.05)
     parts = [
         brush.part('walls', box(-0.75, top, 0.75, 0.95)),
-        brush.part('roof', polygon((-1, top), (0, -1), (1, top)), brush.pick()),
-        brush.part('door', box(-0.2, 0.35, 0.2, 0.95), brush.pick()),
+        brush.part(
+            'roof', polygon((-1, top), (0, -1), (1, top)), brush.pick('red', 'brown', 'purple')
+        ),
+        brush.part('door', box(-0.2, 0.35, 0.2, 0.95), brush.pick('brown', 'green')),
         brush.part('windows', box(-0.62, 0.15, -0.3, 0.5), glass),
         brush.part('windows', box(0.3, 0.15, 0.62, 0.5), glass),
     ]
     if brush.chance(0.5):
-        parts.insert(0, brush.part('chimney', box(0.4, -0.95, 0.65, -0.1), brush.pick()))
+        parts.insert(
+            0, brush.part('chimney', box(0.4, -0.95, 0.65, -0.1), brush.pick('red', 'grey'))
+        )
     return parts
 
 
@@ -105,10 +116,16 @@ def car(brush: Brush) -> list[Part]:
     body = polygon((-1, 0.05), (-0.9, -0.1), (0.75, -0.1), (1, 0.15), (1, 0.5), (-1, 0.5))
     parts = [
         brush.part('roof', polygon((-0.7, -0.05), (-0.45, -0.6), (0.3, -0.6), (0.6, -0.05))),
-        brush.part('windows', polygon((-0.52, -0.1), (-0.36, -0.48), (-0.1, -0.48), (-0.1, -0.1)),
-                   brush.pick('white', 'blue', 'black')),
-        brush.part('windows', polygon((0, -0.1), (0, -0.48), (0.23, -0.48), (0.44, -0.1)),
-                   brush.pick('white', 'blue', 'black')),
+        brush.part(
+            'windows',
+            polygon((-0.52, -0.1), (-0.36, -0.48), (-0.1, -0.48), (-0.1, -0.1)),
+            brush.pick('white', 'black'),
+        ),
+        brush.part(
+            'windows',
+            polygon((0, -0.1), (0, -0.48), (0.23, -0.48), (0.44, -0.1)),
+            brush.pick('white', 'black'),
+        ),
         brush.part('body', body),
         brush.part('headlight', circle(0.9, 0.15, 0.11), 'yellow'),
     ]
@@ -120,19 +137,17 @@ def car(brush: Brush) -> list[Part]:
 
 def tree(brush: Brush) -> list[Part]:
     """A trunk under a leafy crown, sometimes with fruit, or under layers of needles."""
-    trunk = brush.part('trunk', box(-0.16, 0, 0.16, 1), brush.pick('brown', 'black', 'grey'))
-    leaf = brush.pick('green', 'green', 'orange', 'yellow', 'red', 'pink')
-    leaf = leaf if leaf in brush.allowed else brush.main
+    trunk = brush.part('trunk', box(-0.16, 0, 0.16, 1), brush.pick('brown', 'black'))
     if brush.chance(0.4):
         layers = [(0.95, 0.45, -0.2), (0.75, 0.0, -0.6), (0.5, -0.45, -1.0)]
         return [trunk] + [
-            brush.part('needles', polygon((-w, low), (w, low), (0, high)), leaf)
+            brush.part('needles', polygon((-w, low), (w, low), (0, high)))
             for w, low, high in layers
         ]
     crown = [(-0.42, -0.15, 0.5), (0.42, -0.15, 0.5), (0, -0.5, 0.52)]
-    parts = [trunk] + [brush.part('leaves', circle(*disc), leaf) for disc in crown]
+    parts = [trunk] + [brush.part('leaves', circle(*disc)) for disc in crown]
     if brush.chance(0.35):
-        fruit = brush.pick('red', 'orange', 'purple')
+        fruit = brush.pick('red', 'purple')
         spots = [(-0.5, -0.1), (0.05, -0.55), (0.45, -0.2), (0.0, 0.0)]
         parts += [brush.part('fruit', circle(x, y, 0.13), fruit) for x, y in spots]
     return parts
@@ -140,7 +155,7 @@ def tree(brush: Brush) -> list[Part]:
 
 def fish(brush: Brush) -> list[Part]:
     """An oval body with a tail, fins, an eye and sometimes stripes."""
-    fin = brush.pick()
+    fin = brush.pick('red', 'blue', 'purple')
     parts = [
         brush.part('tail', polygon((0.4, 0), (1, -0.5), (0.85, 0), (1, 0.5)), fin),
         brush.part('fins', polygon((-0.3, -0.3), (0.15, -0.75), (0.3, -0.25)), fin),
@@ -148,7 +163,7 @@ def fish(brush: Brush) -> list[Part]:
         brush.part('body', ellipse(-0.2, 0, 0.75, 0.45)),
     ]
     if brush.chance(0.5):
-        stripe = brush.pick()
+        stripe = brush.pick('white', 'black')
         parts += [
             brush.part('stripes', box(x, -0.36, x + 0.14, 0.36), stripe) for x in (-0.3, 0.05)
         ]
@@ -159,11 +174,13 @@ def fish(brush: Brush) -> list[Part]:
 
 def bird(brush: Brush) -> list[Part]:
     """A body with a head, a beak and a tail; spread wings in flight, or one wing and two legs."""
-    wing = brush.pick()
+    wing = brush.pick('white', 'grey', 'yellow')
     flying = brush.chance(0.5)
     parts = []
     if flying:
-        parts.append(brush.part('wings', polygon((-0.3, 0), (0.0, -1), (0.45, -0.9), (0.3, 0)), wing))
+        parts.append(
+            brush.part('wings', polygon((-0.3, 0), (0.0, -1), (0.45, -0.9), (0.3, 0)), wing)
+        )
     else:
         leg = brush.pick('orange', 'black')
         parts += [brush.part('legs', box(x, 0.4, x + 0.09, 1), leg) for x in (-0.12, 0.12)]
@@ -171,12 +188,17 @@ def bird(brush: Brush) -> list[Part]:
         brush.part('tail', polygon((0.4, 0.05), (1, -0.25), (1, 0.25)), wing),
         brush.part('body', ellipse(0, 0.12, 0.62, 0.4)),
         brush.part('head', circle(-0.55, -0.25, 0.3)),
-        brush.part('beak', polygon((-0.8, -0.32), (-1.1, -0.18), (-0.78, -0.1)),
-                   brush.pick('orange', 'yellow', 'black')),
+        brush.part(
+            'beak',
+            polygon((-0.8, -0.32), (-1.1, -0.18), (-0.78, -0.1)),
+            brush.pick('orange', 'yellow', 'black'),
+        ),
         Part('eye', circle(-0.62, -0.3, 0.08), (250, 250, 250) if brush.main == 'black' else _INK),
     ]
     if flying:
-        parts.append(brush.part('wings', polygon((-0.25, 0.1), (0.2, 0.95), (0.6, 0.8), (0.35, 0.1)), wing))
+        parts.append(
+            brush.part('wings', polygon((-0.25, 0.1), (0.2, 0.95), (0.6, 0.8), (0.35, 0.1)), wing)
+        )
     else:
         parts.append(brush.part('wing', ellipse(0.12, 0.1, 0.4, 0.2, 15), wing))
     return parts
@@ -184,7 +206,7 @@ def bird(brush: Brush) -> list[Part]:
 
 def flower(brush: Brush) -> list[Part]:
     """Petals around a centre, on a stem with leaves."""
-    green = brush.pick('green', 'green', 'brown')
+    green = 'green'
     parts = [
         brush.part('stem', box(-0.07, -0.2, 0.07, 1), green),
         brush.part('leaves', ellipse(-0.33, 0.6, 0.32, 0.14, 25), green),
@@ -194,17 +216,21 @@ def flower(brush: Brush) -> list[Part]:
     for degrees in np.arange(count) * 360 / count:
         x, y = 0.38 * np.cos(np.deg2rad(degrees)), 0.38 * np.sin(np.deg2rad(degrees))
         parts.append(brush.part('petals', ellipse(x, y - 0.4, 0.32, 0.19, degrees)))
-    parts.append(brush.part('centre', circle(0, -0.4, 0.21), brush.pick('yellow', 'brown', 'white')))
+    parts.append(
+        brush.part('centre', circle(0, -0.4, 0.21), brush.pick('yellow', 'brown', 'white'))
+    )
     return parts
 
 
 def person(brush: Brush) -> list[Part]:
     """A head with hair or a hat, a shirt with arms, and trousers or a skirt."""
     skin = SKIN_TONES[brush.rng.integers(len(SKIN_TONES))]
-    lower = brush.pick()
+    lower = brush.pick('blue', 'black', 'brown')
     lift = brush.rng.uniform(-0.35, 0.25)
     parts = [
-        Part('arms', polygon((-0.25, -0.3), (-0.75, lift), (-0.65, lift + 0.18), (-0.2, -0.05)), skin),
+        Part(
+            'arms', polygon((-0.25, -0.3), (-0.75, lift), (-0.65, lift + 0.18), (-0.2, -0.05)), skin
+        ),
         Part('arms', polygon((0.25, -0.3), (0.75, lift), (0.65, lift + 0.18), (0.2, -0.05)), skin),
     ]
     if brush.chance(0.6):
@@ -213,17 +239,25 @@ def person(brush: Brush) -> list[Part]:
     else:
         parts.append(Part('legs', box(-0.2, 0.5, -0.06, 0.95), skin))
         parts.append(Part('legs', box(0.06, 0.5, 0.2, 0.95), skin))
-        parts.append(brush.part('skirt', polygon((-0.25, 0.15), (0.25, 0.15), (0.5, 0.65), (-0.5, 0.65)), lower))
+        parts.append(
+            brush.part(
+                'skirt', polygon((-0.25, 0.15), (0.25, 0.15), (0.5, 0.65), (-0.5, 0.65)), lower
+            )
+        )
     shoe = brush.pick('black', 'brown', 'red')
     parts += [brush.part('shoes', ellipse(x, 0.93, 0.17, 0.09), shoe) for x in (-0.18, 0.18)]
-    parts.append(brush.part('shirt', polygon((-0.36, -0.38), (0.36, -0.38), (0.3, 0.25), (-0.3, 0.25))))
+    parts.append(
+        brush.part('shirt', polygon((-0.36, -0.38), (0.36, -0.38), (0.3, 0.25), (-0.3, 0.25)))
+    )
     hair = brush.pick('black', 'brown', 'yellow', 'orange')
     parts.append(brush.part('hair', circle(0, -0.72, 0.31), hair))
     parts.append(Part('face', ellipse(0, -0.62, 0.24, 0.25), skin))
     parts += [Part('face', circle(x, -0.65, 0.045), _INK) for x in (-0.09, 0.09)]
     if brush.chance(0.35):
-        hat = polygon((-0.45, -0.82), (-0.25, -0.86), (-0.2, -1.1), (0.2, -1.1), (0.25, -0.86), (0.45, -0.82))
-        parts.append(brush.part('hat', hat, brush.pick()))
+        hat = polygon(
+            (-0.45, -0.82), (-0.25, -0.86), (-0.2, -1.1), (0.2, -1.1), (0.25, -0.86), (0.45, -0.82)
+        )
+        parts.append(brush.part('hat', hat, brush.pick('red', 'black')))
     return parts
 
 
@@ -234,7 +268,7 @@ def cat(brush: Brush) -> list[Part]:
     parts += [brush.part('legs', box(x, 0.3, x + 0.17, 0.95)) for x in (-0.45, -0.18, 0.3, 0.55)]
     parts.append(brush.part('body', ellipse(0.1, 0.2, 0.68, 0.34)))
     if brush.chance(0.5):
-        stripe = brush.pick()
+        stripe = brush.pick('black', 'brown')
         parts += [
             brush.part('stripes', box(x, -0.1, x + 0.1, 0.48), stripe) for x in (0.05, 0.28, 0.5)
         ]
@@ -245,7 +279,9 @@ def cat(brush: Brush) -> list[Part]:
     ]
     eye = brush.pick('green', 'yellow', 'blue')
     parts += [brush.part('eyes', ellipse(x, -0.3, 0.09, 0.11), eye) for x in (-0.66, -0.34)]
-    parts.append(Part('nose', polygon((-0.57, -0.14), (-0.43, -0.14), (-0.5, -0.05)), (230, 120, 130)))
+    parts.append(
+        Part('nose', polygon((-0.57, -0.14), (-0.43, -0.14), (-0.5, -0.05)), (230, 120, 130))
+    )
     return parts
 
 
@@ -257,11 +293,13 @@ def balloon(brush: Brush) -> list[Part]:
         brush.part('envelope', ellipse(0, -0.3, 0.72, 0.7)),
     ]
     if brush.chance(0.6):
-        stripe = brush.pick()
+        stripe = brush.pick('white', 'blue', 'yellow')
         parts.append(brush.part('stripes', ellipse(0, -0.3, 0.4, 0.69), stripe))
         parts.append(brush.part('envelope', ellipse(0, -0.3, 0.16, 0.69)))
-    weave = brush.pick('brown', 'brown', 'red', 'black')
-    parts.append(brush.part('basket', polygon((-0.26, 0.65), (0.26, 0.65), (0.2, 1), (-0.2, 1)), weave))
+    weave = 'brown'
+    parts.append(
+        brush.part('basket', polygon((-0.26, 0.65), (0.26, 0.65), (0.2, 1), (-0.2, 1)), weave)
+    )
     return parts
 
 
@@ -270,3 +308,17 @@ OBJECTS: dict[str, Callable[[Brush], list[Part]]] = {
     for draw in (boat, house, car, tree, fish, bird, flower, person, cat, balloon)
 }
 """One drawing function per name in ``TOY_CLASSES``."""
+
+MAIN_COLOURS = {
+    'boat': ('brown', 'red', 'blue'),
+    'house': ('yellow', 'white', 'pink'),
+    'car': ('red', 'blue', 'purple'),
+    'tree': ('green', 'orange'),
+    'fish': ('orange', 'yellow', 'pink'),
+    'bird': ('blue', 'black', 'brown'),
+    'flower': ('pink', 'purple', 'white'),
+    'person': ('red', 'green', 'yellow', 'blue'),
+    'cat': ('grey', 'black', 'orange', 'white'),
+    'balloon': ('red', 'purple', 'yellow'),
+}
+"""What each object's largest parts may be painted; no class owns a colour."""

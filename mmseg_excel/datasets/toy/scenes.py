@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .colours import COLOURS, contrasting
-from .objects import OBJECTS, Brush, Part
+from .objects import MAIN_COLOURS, OBJECTS, Brush, Part
 from .shapes import circle, ellipse, polygon, turn
 from .textures import TEXTURES
 from .vocabulary import TOY_CLASSES
@@ -70,7 +70,7 @@ class Scene:
 
 
 def generate_scene(
-    rng: np.random.Generator, size: int, scale: tuple[float, float] = (0.34, 0.68)
+    rng: np.random.Generator, size: int, scale: tuple[float, float] = (0.4, 0.75)
 ) -> Scene:
     """Draw one scene.
 
@@ -86,11 +86,14 @@ def generate_scene(
     instances = np.zeros((size, size), np.uint8)
     parts_seen = np.zeros((size, size), np.uint8)
     drawn = []
-    for name, (centre, side) in zip(names, _place(rng, len(names), size, scale), strict=False):
-        brush = Brush(rng, contrasting(_local_colour(canvas, centre, side)))
-        parts = OBJECTS[str(name)](brush)
+    for name, (centre, side) in zip(
+        names.tolist(), _place(rng, len(names), size, scale), strict=False
+    ):
+        visible = contrasting(_local_colour(canvas, centre, side))
+        brush = Brush(rng, MAIN_COLOURS[name], visible)
+        parts = OBJECTS[name](brush)
         _draw(rng, canvas, instances, parts_seen, parts, centre, side, len(drawn) + 1)
-        drawn.append((str(name), brush.main, parts))
+        drawn.append((name, brush.main, parts))
 
     objects = tuple(
         SceneObject(name, main, *seen)
@@ -102,21 +105,25 @@ def generate_scene(
     return Scene(_expose(rng, canvas), mask, objects, tuple(dict.fromkeys(backgrounds)))
 
 
-def _paint_backdrop(rng: np.random.Generator, size: int, guest: str) -> tuple[np.ndarray, list[str]]:
+def _paint_backdrop(
+    rng: np.random.Generator, size: int, guest: str
+) -> tuple[np.ndarray, list[str]]:
     """Return a canvas (size, size, 3) and its texture names; often one that suits ``guest``."""
     near = str(rng.choice(_HABITATS[guest] if rng.random() < 0.3 else list(TEXTURES)))
     if near in _FAR or rng.random() < 0.35:
         return _as_uint8(TEXTURES[near](rng, size, size)), [near]
     far = str(rng.choice(_FAR, p=(0.75, 0.25)))
     horizon = int(size * rng.uniform(0.25, 0.65))
-    canvas = np.vstack([TEXTURES[far](rng, horizon, size), TEXTURES[near](rng, size - horizon, size)])
+    canvas = np.vstack(
+        [TEXTURES[far](rng, horizon, size), TEXTURES[near](rng, size - horizon, size)]
+    )
     return _as_uint8(canvas), [far, near]
 
 
 def _scatter_clutter(rng: np.random.Generator, canvas: np.ndarray) -> list[str]:
-    """Draw up to four things that no class names, and return what they are called."""
+    """Draw up to three things that no class names, and return what they are called."""
     names = []
-    for _ in range(rng.integers(0, 5)):
+    for _ in range(rng.integers(0, 4)):
         name = str(rng.choice(('cloud', 'stone', 'box')))
         x, y = rng.uniform(0, len(canvas), 2)
         side = len(canvas) * rng.uniform(0.06, 0.15)
@@ -128,9 +135,13 @@ def _scatter_clutter(rng: np.random.Generator, canvas: np.ndarray) -> list[str]:
             angles = np.sort(rng.uniform(0, 2 * np.pi, 7))
             outlines = [np.stack([np.cos(angles), 0.7 * np.sin(angles)], 1)]
         else:
-            rgb = np.array(COLOURS[str(rng.choice(list(COLOURS)))])
-            outlines = [turn(polygon((-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)),
-                             rng.uniform(-40, 40))]
+            rgb = np.array(COLOURS[str(rng.choice(('brown', 'grey', 'purple')))])
+            outlines = [
+                turn(
+                    polygon((-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)),
+                    rng.uniform(-40, 40),
+                )
+            ]
         for outline in outlines:
             _fill(canvas, outline * side + (x, y), rgb, smooth=True)
         names.append(name)
@@ -140,7 +151,7 @@ def _scatter_clutter(rng: np.random.Generator, canvas: np.ndarray) -> list[str]:
 def _place(
     rng: np.random.Generator, count: int, size: int, scale: tuple[float, float]
 ) -> list[tuple[np.ndarray, float]]:
-    """Return up to ``count`` (centre (2,), side) pairs in pixels that overlap little; at least one."""
+    """Return one to ``count`` (centre (2,), side) pairs in pixels that overlap little."""
     largest = min(scale[1], scale[1] * (1.25 - 0.25 * count))
     placed: list[tuple[np.ndarray, float]] = []
     for _ in range(12 * count):
@@ -206,7 +217,7 @@ def _what_is_seen(instance: np.ndarray, parts_seen: np.ndarray, parts: list[Part
 def _expose(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
     """Return the canvas as uint8 under uneven light and sensor noise."""
     light = cv2.resize(rng.uniform(0.88, 1.12, (3, 3)).astype(np.float32), canvas.shape[1::-1])
-    noise = rng.normal(0, 4, canvas.shape).astype(np.float32)
+    noise = rng.normal(0, 3, canvas.shape).astype(np.float32)
     return _as_uint8(canvas * light[..., None] + noise)
 
 

@@ -3,8 +3,11 @@
 import numpy as np
 
 _CIRCLE = np.stack(
-    [np.cos(np.linspace(0, 2 * np.pi, 24, endpoint=False)),
-     np.sin(np.linspace(0, 2 * np.pi, 24, endpoint=False))], axis=1
+    [
+        np.cos(np.linspace(0, 2 * np.pi, 24, endpoint=False)),
+        np.sin(np.linspace(0, 2 * np.pi, 24, endpoint=False)),
+    ],
+    axis=1,
 )
 
 

@@ -1,4 +1,4 @@
-"""Textured backgrounds: one painting function per background, each returning (H, W, 3) float32 RGB."""
+"""Textured backgrounds: one painting function each, returning (H, W, 3) float32 RGB."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def _smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def _flat(rng: np.random.Generator, height: int, width: int, rgb: tuple, spread: int = 18) -> np.ndarray:
+def _flat(
+    rng: np.random.Generator, height: int, width: int, rgb: tuple, spread: int = 18
+) -> np.ndarray:
     """Return a plain colour near ``rgb`` with soft patches of light."""
     base = np.add(rgb, rng.integers(-spread, spread + 1, 3)).astype(np.float32)
     light = _smooth_noise(rng, height, width, 4) * 9

@@ -18,6 +18,8 @@ from .vocabulary import TOY_PALETTE
 
 _STAMP = 'toy_world.json'
 _VERSION = 1
+# Sets a world's scenes apart from those that the toy CLIP is trained on.
+_SERIES = 2012
 _BORDER_VALUE = 255
 _BORDER_RGB = (224, 224, 192)
 
@@ -27,16 +29,17 @@ def write_voc_layout(
 ) -> Path:
     """Write a toy world as ``root/VOC2012`` and return that folder.
 
-    The folder has ``JPEGImages/*.jpg``, ``SegmentationClass/*.png`` (palette images, objects edged with
-    the ignored value 255), ``Annotations/*.xml`` and ``ImageSets/Segmentation/{train,train_aug,val,
-    trainval}.txt``. A complete world written earlier with the same arguments is left as it is.
+    The folder has ``JPEGImages/*.jpg``, ``SegmentationClass/*.png`` (palette images, objects edged
+    with the ignored value 255), ``Annotations/*.xml`` and ``ImageSets/Segmentation/{train,
+    train_aug,val,trainval}.txt``. A complete world written earlier with the same arguments is left
+    as it is.
 
     Args:
         root: Folder that holds ``VOC2012``; made if absent.
         num_train: Number of training scenes.
         num_val: Number of validation scenes, none of them a training scene.
         size: Side of the square images in pixels.
-        seed: Of the whole world; scene ``i`` of the world depends on ``(seed, i)`` and ``size`` alone.
+        seed: Of the whole world; scene ``i`` depends on ``seed``, ``i`` and ``size`` alone.
 
     Raises:
         ValueError: A number is too small.
@@ -63,7 +66,10 @@ def write_voc_layout(
 
 def _check(num_train: int, num_val: int, size: int, seed: int) -> None:
     for name, value, least in (
-        ('num_train', num_train, 1), ('num_val', num_val, 1), ('size', size, 32), ('seed', seed, 0)
+        ('num_train', num_train, 1),
+        ('num_val', num_val, 1),
+        ('size', size, 32),
+        ('seed', seed, 0),
     ):
         if value < least:
             raise ValueError(f'{name} is {value}; a toy world needs at least {least}')
@@ -84,7 +90,8 @@ def _write_world(folder: Path, num_train: int, num_val: int, size: int, seed: in
         (folder / name).mkdir(parents=True)
     names = [f'toy_{number:06d}' for number in range(num_train + num_val)]
     for number, name in enumerate(names):
-        _write_scene(folder, name, generate_scene(np.random.default_rng((seed, number)), size))
+        rng = np.random.default_rng((_SERIES, seed, number))
+        _write_scene(folder, name, generate_scene(rng, size))
     train, val = names[:num_train], names[num_train:]
     for split, members in dict(train=train, train_aug=train, val=val, trainval=names).items():
         (folder / f'ImageSets/Segmentation/{split}.txt').write_text('\n'.join(members) + '\n')
@@ -122,7 +129,9 @@ def _annotation(name: str, scene: Scene) -> ElementTree.Element:
         node = ElementTree.SubElement(root, 'object')
         _add(node, name=item.name, pose='Unspecified', truncated=0, difficult=0)
         # VOC counts pixels from 1 and includes the last.
-        corners = dict(zip(('xmin', 'ymin', 'xmax', 'ymax'), (v + 1 for v in item.box), strict=True))
+        corners = dict(
+            zip(('xmin', 'ymin', 'xmax', 'ymax'), (v + 1 for v in item.box), strict=True)
+        )
         _add(ElementTree.SubElement(node, 'bndbox'), **corners)
     ElementTree.indent(root)
     return root
