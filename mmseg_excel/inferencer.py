@@ -117,7 +117,7 @@ class Answer:
         """Write label maps as palette PNGs, maps as one NPZ, and a panel of them all.
 
         Files are named after the image: ``NAME_pseudo_label.png``, ``NAME_prediction.png``,
-        ``NAME_maps.npz`` (one array a tag) and ``NAME_panel.png``.
+        ``NAME_maps.npz`` (``tags`` and ``maps``) and ``NAME_panel.png``.
         """
         stem = Path(folder) / self.image.name
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Answer:
             titles.append('prediction')
             pictures.append(self.prediction.paint())
         temporary = Path(f'{stem}_maps.tmp.npz')
-        np.savez_compressed(temporary, **dict(zip(self.tags, self.maps, strict=True)))
+        np.savez_compressed(temporary, tags=np.array(self.tags, dtype=str), maps=self.maps)
         temporary.replace(f'{stem}_maps.npz')
         save_panel(f'{stem}_panel.png', titles, [('', pictures)], caption)
 

@@ -129,7 +129,8 @@ def test_saved_files_hold_the_answer(inferencer, picture_file, tmp_path):
     colours = np.asarray(Image.open(tmp_path / 'disc_pseudo_label.png').convert('RGB'))
     assert np.array_equal(colours, answer.pseudo_label.paint())
     with np.load(tmp_path / 'disc_maps.npz', allow_pickle=False) as maps:
-        assert np.array_equal(maps['dog'], answer.maps[1])
+        assert np.array_equal(maps['maps'], answer.maps)
+        assert tuple(maps['tags']) == answer.tags == ('cat', 'dog')
     assert {p.name for p in tmp_path.iterdir()} == {
         f'disc_{kind}' for kind in ('pseudo_label.png', 'prediction.png', 'maps.npz', 'panel.png')
     }
