@@ -11,7 +11,7 @@ with read_base():
 model.data_preprocessor.update(size=(96, 96))
 model.backbone.update(model='excel-toy', pretrained='packaged')
 model.text_head.update(vocabulary='toy', descriptions='toy', in_channels=64, num_attributes=32)
-model.adapter.update(in_channels=128, num_layers=10)
+model.adapter.update(in_channels=128, num_layers=8)
 model.decode_head.update(num_classes=11)
 # Multiples of the patch size, 8: 96, 72, 112, 144.
 tta_model.update(size=96, scales=(1.0, 0.75, 7 / 6, 1.5))
