@@ -24,6 +24,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         default='voc',
         help='voc (default), coco, toy or a .txt file, one class name a line, no background',
     )
+    parser.add_argument(
+        '--no-background',
+        action='store_true',
+        help='in the true masks, 0 is the first class and not background',
+    )
     parser.add_argument('--published', help='published rows to stand beside ours: voc_val')
     parser.add_argument('--table-dir', help='folder for the scores as CSV, LaTeX and JSON')
     parser.add_argument('--workers', type=int, default=os.cpu_count())
@@ -43,7 +48,12 @@ def main(argv: list[str] | None = None) -> int:
         classes = ['background', *class_names(args.classes)]
         names = read_list(args.list) if args.list else names_in(args.predictions)
         scores = score_folder(
-            args.predictions, args.truths, names, len(classes), workers=args.workers
+            args.predictions,
+            args.truths,
+            names,
+            len(classes),
+            truths_have_background=not args.no_background,
+            workers=args.workers,
         )
         report = Report(scores, classes, args.published)
         if args.table_dir:

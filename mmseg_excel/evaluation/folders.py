@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..datasets.masks import read_mask
+from ..datasets.masks import IGNORED, read_mask
 from ..datasets.prepare.parallel import parallel_map
 from ..datasets.problems import Problems
 from .confusion import Scores, confusion_matrix, count_pairs
@@ -21,6 +22,7 @@ def score_folder(
     names: Sequence[str],
     num_classes: int,
     *,
+    truths_have_background: bool = True,
     workers: int = 1,
 ) -> Scores:
     """Compare ``{name}.png`` in one folder with ``{name}.png`` in another.
@@ -30,12 +32,16 @@ def score_folder(
         truths: Folder of true masks; 255 is not evaluated.
         names: Which images.
         num_classes: Background included.
+        truths_have_background: False if 0 is the first class in the true masks, not background.
+            Default: True.
         workers: Number of processes. Default: 1.
 
     Raises:
         ValueError: masks are missing, broken or of different sizes; names every one.
     """
-    compare = partial(_compare, Path(predictions), Path(truths), num_classes)
+    compare = partial(
+        _compare, Path(predictions), Path(truths), num_classes, int(not truths_have_background)
+    )
     problems = Problems()
     matrix = torch.zeros(num_classes, num_classes + 1, dtype=torch.int64)
     for result in parallel_map(compare, names, workers=workers, title='comparing masks'):
@@ -47,13 +53,16 @@ def score_folder(
     return Scores.from_confusion(matrix)
 
 
-def _compare(predictions: Path, truths: Path, num_classes: int, name: str) -> Tensor | str:
+def _compare(
+    predictions: Path, truths: Path, num_classes: int, offset: int, name: str
+) -> Tensor | str:
     """The confusion matrix of one image, or what is wrong with it."""
-    path = predictions / f'{name}.png'
     try:
-        masks = [read_mask(folder / f'{name}.png', num_classes) for folder in (truths, predictions)]
-        pairs = count_pairs(*(torch.from_numpy(mask.copy()) for mask in masks))
+        truth = read_mask(truths / f'{name}.png', num_classes - offset)
+        truth = np.where(truth == IGNORED, truth, truth + offset)
+        prediction = read_mask(predictions / f'{name}.png', num_classes)
+        pairs = count_pairs(torch.from_numpy(truth), torch.from_numpy(prediction.copy()))
         return confusion_matrix(pairs, num_classes)
     except ValueError as error:
         message = str(error)
-        return message if '.png' in message else f'{path}: {message}'
+        return message if '.png' in message else f'{predictions / name}.png: {message}'

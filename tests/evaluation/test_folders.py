@@ -56,6 +56,24 @@ def test_a_list_chooses_images(folders, capsys):
     assert f'mIoU {expected["mIoU"]:.2f}' in capsys.readouterr().out
 
 
+def test_true_masks_without_background(folders, capsys):
+    score(folders)
+    expected = capsys.readouterr().out
+    for seed, name in enumerate(NAMES):
+        truth = pair(seed)[0].numpy().astype(np.uint8)
+        # Background becomes ignored; the scores of the others must stay what they were.
+        write_mask(folders / f'truth/{name}.png', np.where(truth == 0, 255, truth))
+    score(folders)
+    without = capsys.readouterr().out
+    assert without != expected
+    for seed, name in enumerate(NAMES):
+        truth = pair(seed)[0].numpy().astype(np.uint8)
+        shifted = np.where(np.isin(truth, (0, 255)), 255, truth - 1).astype(np.uint8)
+        write_mask(folders / f'truth/{name}.png', shifted)
+    assert score(folders, '--no-background') == 0
+    assert capsys.readouterr().out == without
+
+
 def test_every_bad_mask_is_named(folders, capsys):
     (folders / 'truth/one.png').unlink()
     write_mask(folders / 'labels/two.png', np.zeros((3, 3), np.uint8))

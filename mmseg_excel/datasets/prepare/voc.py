@@ -43,7 +43,7 @@ def prepare_voc(
     image. Nothing is written unless everything that was read is sound.
 
     Args:
-        root: ``VOCdevkit/VOC2012`` of the original download.
+        root: ``VOCdevkit/VOC2012`` of the original download, or ``VOCdevkit``.
         sbd: ``benchmark_RELEASE/dataset`` of the original SBD download. Default: None, no
             augmentation; an existing ``train_aug.txt`` is checked and used.
         tags: ``'xml'``, from the annotations, or ``'mask'``, from the masks. Default: ``'xml'``,
@@ -58,7 +58,7 @@ def prepare_voc(
         FileNotFoundError: a folder or list is missing; says where it comes from.
         ValueError: files are missing or broken; names every one.
     """
-    folders = VOCFolders(Path(root), Path(sbd) if sbd else None)
+    folders = VOCFolders(_year_folder(Path(root)), Path(sbd) if sbd else None)
     folders.require()
     problems = Problems()
     lists = _plan_lists(folders, problems)
@@ -78,6 +78,10 @@ def prepare_voc(
     table = xml_tags if tags == 'xml' else _tags_from_masks(folders, tagged, workers)
     write_tag_table(folders.tag_table, table)
     return {split: len(names) for split, names in lists.items()} | dict(masks=written)
+
+
+def _year_folder(root: Path) -> Path:
+    return root / 'VOC2012' if (root / 'VOC2012').is_dir() else root
 
 
 # ------------------------------------------------------------------------------ lists

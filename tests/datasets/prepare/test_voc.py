@@ -123,7 +123,7 @@ def test_a_second_run_changes_nothing_and_an_interrupted_one_is_finished(voc, sb
 
 
 def test_without_sbd_the_lists_are_checked_and_the_rest_is_explained(voc, capsys):
-    assert run_tool('prepare_voc', voc, '--any-size') == 0
+    assert run_tool('prepare_voc', voc.parent, '--any-size') == 0
     assert 'No train_aug.txt: it needs SBD' in capsys.readouterr().out
     assert tag_table(voc) == {**TRAIN, **VAL}
     # Somebody else's train_aug list needs no masks.
