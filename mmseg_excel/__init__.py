@@ -3,4 +3,12 @@
 from . import datasets, engine, evaluation, models, postprocess, visualization
 from .version import __version__
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'postprocess', 'visualization']
+__all__ = [
+    '__version__',
+    'datasets',
+    'engine',
+    'evaluation',
+    'models',
+    'postprocess',
+    'visualization',
+]

@@ -187,8 +187,15 @@ def _is_visual(key: str) -> bool:
     return key.startswith('visual.')
 
 
-# What an OpenAI archive holds beside its two towers.
-_NO_TOWER = {'logit_scale', 'logit_bias', 'input_resolution', 'context_length', 'vocab_size'}
+# What weight files hold beside the weights of the two towers.
+_NO_TOWER = {
+    'attn_mask',
+    'context_length',
+    'input_resolution',
+    'logit_bias',
+    'logit_scale',
+    'vocab_size',
+}
 
 
 def _is_text(key: str) -> bool:

@@ -23,7 +23,7 @@ def global_mean(value: Tensor) -> Tensor:
 
 
 def share_of_global_mean(summed: Tensor, count: Tensor, epsilon: float) -> Tensor:
-    """This process's share of ``Σ summed / (Σ count + epsilon)``, sums over all processes.
+    """Share of one process in ``Σ summed / (Σ count + epsilon)``, sums over all processes.
 
     DDP averages gradients over processes, so the share is scaled by their number: averaged
     shares are the mean over the joint batch, in value and in gradient.

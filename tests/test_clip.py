@@ -28,6 +28,7 @@ def test_text_encoder_matches_the_reference(clip):
     assert torch.equal(encoder.tokenizer(prompts), golden_tensor('prompt_tokens').to(torch.int64))
 
 
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
 @pytest.mark.parametrize('kind', ['half', 'module.', 'safetensors', 'torchscript'])
 def test_every_file_format_gives_the_same_clip(kind, clip, tmp_path):
     state = tiny_clip_state()

@@ -18,12 +18,12 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_checkpoint
 from mmseg.registry import MODELS
-from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from rich.console import Console
 from rich.table import Table
 
 import mmseg_excel  # noqa: F401
 from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
 from mmseg_excel.visualization import paint_labels, save_panel

@@ -1,4 +1,4 @@
-"""The published reference implementation's numbers, loaded once per session (see README.md beside it)."""
+"""Numbers of the published reference implementation, loaded once (see README.md beside it)."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_a_checkpoint_of_another_clip_or_class_list_is_refused(model):
         other.load_state_dict(state)
 
     names = [f'class {i}' for i in range(20)]
-    vocabulary = dict(classes=names, prompts=names, backgrounds=['sky'] * 25)
+    vocabulary = dict(classes=names, backgrounds=[f'ground {i}' for i in range(25)])
     other = MODELS.build(golden_config(text_head__vocabulary=vocabulary))
     with pytest.raises(ValueError, match='knows the 20 classes aeroplane.*but this model has'):
         other.load_state_dict(state)
