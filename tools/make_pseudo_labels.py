@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='label pixels 255 whose best two scores differ by less, 0..1 (default: 0, none)',
     )
     parser.add_argument(
-        '--confidence', action='store_true', help='also write the lead of the best score'
+        '--confidence', metavar='DIR', help='folder for the lead of the best score, as grey PNGs'
     )
     parser.add_argument('--batch-size', type=int, default=4)
     add_runner_arguments(parser)
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
             dynamic=args.checkpoint is not None,
             crf=DenseCRF() if args.crf else None,
             ignore_band=args.ignore_band,
-            confidence=args.confidence,
+            confidence_dir=args.confidence,
             batch_size=args.batch_size,
         )
     print(f'{args.out}: {written} new labels')

@@ -64,7 +64,7 @@ def export_pseudo_labels(
     dynamic: bool = False,
     crf: DenseCRF | None = None,
     ignore_band: float = 0.0,
-    confidence: bool = False,
+    confidence_dir: str | Path | None = None,
     batch_size: int = 4,
     num_workers: int = 2,
 ) -> int:
@@ -82,8 +82,8 @@ def export_pseudo_labels(
             section 6). Default: False, training-free.
         crf: Sharpens the labels. Default: None.
         ignore_band: Pixels whose best two scores differ by less become 255. Default: 0, none.
-        confidence: Also write ``confidence/{name}.png``, grey, 255 times the lead of the best
-            score over the second best, before the CRF. Default: False.
+        confidence_dir: Folder for one grey PNG per image, 255 times the lead of the best score
+            over the second best, before the CRF. Default: None.
         batch_size: Images that pass CLIP together. Default: 4.
         num_workers: Processes that load images. Default: 2.
 
@@ -106,7 +106,12 @@ def export_pseudo_labels(
     finished = _finished(_predictions(model, loader, dynamic), crf)
     console = Console(stderr=True)
     for prediction, labels in track(finished, 'labelling', total=len(todo), console=console):
-        _write(out_dir, prediction, labels, ignore_band, confidence, dataset.metainfo['palette'])
+        margin = prediction.margin()
+        if confidence_dir:
+            _write_grey(Path(confidence_dir) / f'{prediction.name}.png', margin)
+        labels = np.where(margin < ignore_band, np.uint8(IGNORED), labels)
+        # Last, since a label means that everything of its image is there.
+        write_mask(out_dir / f'{prediction.name}.png', labels, dataset.metainfo['palette'])
     return len(todo)
 
 
@@ -146,23 +151,11 @@ def _finished(
             yield prediction, prediction.labels[channels]
 
 
-def _write(
-    out_dir: Path,
-    prediction: Prediction,
-    labels: np.ndarray,
-    ignore_band: float,
-    confidence: bool,
-    palette: list,
-) -> None:
-    """Write one image's files; its label last, since a label means that all is there."""
-    margin = prediction.margin()
-    if confidence:
-        content = io.BytesIO()
-        Image.fromarray(np.rint(255 * margin).astype(np.uint8)).save(content, 'PNG')
-        path = out_dir / 'confidence' / f'{prediction.name}.png'
-        write_atomically(path, content.getvalue())
-    labels = np.where(margin < ignore_band, np.uint8(IGNORED), labels)
-    write_mask(out_dir / f'{prediction.name}.png', labels, palette)
+def _write_grey(path: Path, values: np.ndarray) -> None:
+    """Write values in 0..1, (H, W), as 8 bits."""
+    content = io.BytesIO()
+    Image.fromarray(np.rint(255 * values).astype(np.uint8)).save(content, 'PNG')
+    write_atomically(path, content.getvalue())
 
 
 # ------------------------------------------------------------------------------ the record

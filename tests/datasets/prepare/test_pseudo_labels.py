@@ -101,11 +101,12 @@ def test_labels_are_the_models(model, dataset, tmp_path, dynamic):
 
 def test_confidence_is_the_lead_and_the_band_ignores_small_leads(model, dataset, tmp_path):
     out = tmp_path / 'out'
-    export_pseudo_labels(model, dataset, out, ignore_band=0.3, confidence=True, num_workers=0)
+    leads = tmp_path / 'leads'
+    export_pseudo_labels(model, dataset, out, ignore_band=0.3, confidence_dir=leads, num_workers=0)
     for index, (name, label) in enumerate(labels_in(out).items()):
         best, second = expected_scores(model, dataset, index).topk(2, dim=0).values
         lead = best - second
-        with Image.open(out / f'confidence/{name}.png') as image:
+        with Image.open(leads / f'{name}.png') as image:
             assert np.abs(np.array(image) - 255 * lead.numpy()).max() <= 0.51
         assert np.array_equal(label == 255, lead.numpy() < 0.3)
     assert (labels_in(out)['one'] == 255).any() and (labels_in(out)['one'] != 255).any()
@@ -156,10 +157,11 @@ def test_the_tool_reads_no_mask_and_names_broken_images(config, settings, root, 
     )
     config.dump(root / 'config.py')
     command = ('make_pseudo_labels', root / 'config.py', '--out', root / 'labels')
-    assert run_tool(*command, '--confidence') == 0
+    assert run_tool(*command, '--confidence', root / 'leads') == 0
     assert '3 new labels' in capsys.readouterr().out
     record = json.loads((root / 'labels/made_with.json').read_text())
     assert record['model']['clip']['model'] == 'excel-toy' and record['trained'] is None
+    assert (root / 'leads/three.png').exists()
     with Image.open(root / 'labels/one.png') as image:
         assert image.mode == 'P' and image.getpalette()[3:6] == [30, 90, 200]
     (root / 'JPEGImages/two.jpg').unlink()
