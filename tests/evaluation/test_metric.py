@@ -71,7 +71,7 @@ def _evaluate_in_process(rank: int, folder: str, size: int) -> None:
 
 @pytest.mark.parametrize('size', [4, 5])
 def test_two_processes_score_as_one(tmp_path, size):
-    mp.start_processes(_evaluate_in_process, (str(tmp_path), size), nprocs=2, start_method='fork')
+    mp.spawn(_evaluate_in_process, (str(tmp_path), size), nprocs=2)
     expected = evaluate(ConfusionMatrixMetric(), [sample(seed) for seed in range(size)])
     for rank in range(2):
         assert json.loads((tmp_path / f'{rank}.json').read_text()) == expected

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
+import cv2
+import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -43,9 +45,15 @@ def _results(function, items, workers) -> Iterator:
     if workers <= 1:
         yield from map(function, items)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
         try:
             yield from pool.map(function, items, chunksize=CHUNK)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _one_thread() -> None:
+    """Let a worker compute in one thread: OpenMP's others do not survive a fork, and it hangs."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
