@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 
@@ -59,11 +59,18 @@ class CRFWorker:
             self._start()
         try:
             self._connection.send(task)
-            problem = self._connection.recv()
+            problem = self._answer()
         except (EOFError, OSError):
             raise WorkerDied(f'A DenseCRF worker ended with {self.close()}') from None
         if problem is not None:
             raise ValueError(f'{task.image_path} cannot be refined: {problem}')
+
+    def _answer(self) -> str | None:
+        """What the process says; it is watched, too, as another may hold its end of the pipe."""
+        wait([self._connection, self._process.sentinel])
+        if not self._connection.poll():
+            raise EOFError
+        return self._connection.recv()
 
     def interrupt(self) -> None:
         """End the process for good, whatever it does; allowed while a thread waits for it."""
