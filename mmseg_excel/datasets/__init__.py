@@ -1,4 +1,5 @@
 from .coco import COCOTagsDataset
+from .sampler import SeededInfiniteSampler
 from .tag_list import TagListDataset
 from .tag_sources import COCOTags, MaskTags, TableTags, TagSource, XMLTags
 from .tagged import TaggedSegDataset
@@ -14,6 +15,7 @@ __all__ = [
     'MaskTags',
     'PackTaggedInputs',
     'RandomScale',
+    'SeededInfiniteSampler',
     'TableTags',
     'TagListDataset',
     'TagSource',

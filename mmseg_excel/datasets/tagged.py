@@ -10,6 +10,7 @@ from mmseg.registry import DATASETS, TASK_UTILS
 from .lists import read_list, usable_names
 from .pictures import is_cut_jpeg, why_unreadable
 from .problems import Problems
+from .sampler import Draw
 from .tag_sources import gather_tags
 
 
@@ -118,6 +119,8 @@ class TaggedSegDataset(BaseSegDataset):
         Raises:
             ValueError: the image or its mask cannot be decoded; names it and what is wrong.
         """
+        if isinstance(idx, Draw):
+            idx.seed_generators()
         info = self.get_data_info(idx)
         paths = [info[key] for key in ('img_path', 'seg_map_path') if key in info]
         try:
