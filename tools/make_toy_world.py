@@ -6,13 +6,13 @@ Example: python tools/make_toy_world.py data/toy
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='folder that will hold VOC2012')
     parser.add_argument('--train', type=int, default=200, help='training scenes (default: 200)')
@@ -20,14 +20,10 @@ def main() -> int:
     parser.add_argument('--size', type=int, default=96, help='side in pixels (default: 96)')
     parser.add_argument('--seed', type=int, default=0, help='seed of the world (default: 0)')
     args = parser.parse_args()
-    try:
+    with bad_input_exits():
         folder = write_voc_layout(args.out, args.train, args.val, args.size, args.seed)
-    except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
     print(f'{folder}: {args.train} training and {args.val} validation scenes')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

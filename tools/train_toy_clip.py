@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DistributedDataParallel
 
+from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.toy.captions import TEMPLATE, write_caption
 from mmseg_excel.datasets.toy.scenes import Scene, generate_scene
 from mmseg_excel.datasets.toy.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
@@ -165,10 +165,11 @@ def save(model: nn.Module, args: argparse.Namespace) -> None:
     }
     temporary = args.out.with_name(f'.{args.out.name}.tmp')
     save_file(weights, temporary, metadata)
+    temporary.chmod(0o644)
     os.replace(temporary, args.out)
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, default=ASSETS / f'{MODEL}.safetensors')
     parser.add_argument('--steps', type=int, default=1800)
@@ -179,19 +180,17 @@ def main() -> int:
     parser.add_argument('--processes', type=int, default=2)
     parser.add_argument('--keep-every', type=int, default=0, help='also save every N steps')
     args = parser.parse_args()
-    if args.steps < 1 or args.processes < 1 or args.batch_size < 2 * args.processes:
-        print(
-            'error: --steps and --processes must be at least 1, --batch-size at least twice '
-            '--processes',
-            file=sys.stderr,
-        )
-        return 2
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with bad_input_exits():
+        if args.steps < 1 or args.processes < 1 or args.batch_size < 2 * args.processes:
+            raise ValueError(
+                '--steps and --processes must be at least 1, and --batch-size at least twice '
+                f'--processes, but they are {args.steps}, {args.processes} and {args.batch_size}'
+            )
+        args.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         mp.spawn(train, (args, f'{folder}/meeting_point'), nprocs=args.processes)
     print(f'wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
