@@ -19,6 +19,9 @@ def parse_args() -> argparse.Namespace:
         help='checkpoint file; without one, only model.test_cfg.source=cam makes sense',
     )
     parser.add_argument('--out', help='folder for the predicted label PNGs')
+    parser.add_argument(
+        '--format-only', action='store_true', help="write the benchmark server's upload, no scores"
+    )
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
     parser.add_argument('--show-dir', help='folder for painted predictions')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds a window stays')
@@ -47,6 +50,9 @@ def main() -> None:
         cfg.load_from = args.checkpoint
         if args.show or args.show_dir:
             paint_predictions(cfg, args)
+        if args.format_only:
+            cfg.test_dataloader = cfg.format_only_dataloader
+            cfg.test_evaluator = cfg.format_only_evaluator
         if args.tta:
             augment_at_test_time(cfg)
         if args.out:
@@ -54,6 +60,7 @@ def main() -> None:
         runner = Runner.from_cfg(cfg)
         if args.checkpoint is None:
             getattr(runner.model, 'module', runner.model).encode_classes()
+        _ = runner.test_loop  # reads and checks the data
         runner.load_or_resume()
     runner.test()
 

@@ -29,6 +29,8 @@ def main() -> None:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
         runner = Runner.from_cfg(cfg)
+        # Building the loops reads and checks the data.
+        _ = runner.train_loop, runner.val_loop
     runner.train()
 
 

@@ -1,6 +1,9 @@
 # ExCEL on OpenAI's CLIP ViT-B/16 (docs/method.md; ExCEL supplement, section 1).
+# An import, not a name: it registers the whole package, also under somebody else's tools.
+from mmseg_excel.models import ExCEL
+
 model = dict(
-    type='ExCEL',
+    type=ExCEL,
     data_preprocessor=dict(
         type='SegDataPreProcessor',
         # ImageNet's statistics, not CLIP's: what the reference trains with.
