@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
+from mmseg_excel.text.atomic import write_atomically
 from mmseg_excel.visualization import paint_labels, save_panel
 
 CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'
@@ -217,19 +217,14 @@ def print_results(results: dict) -> None:
     Console().print(table)
 
 
-def write_results(path: Path, results: dict) -> None:
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(json.dumps(results, indent=2) + '\n', encoding='utf-8')
-    os.replace(temporary, path)
-
-
 def main() -> None:
     args = parse_args()
     with bad_input_exits():
         args.work_dir.mkdir(parents=True, exist_ok=True)
     init_default_scope('mmseg')
     results = Demo(args).run()
-    write_results(args.work_dir / 'results.json', results)
+    text = json.dumps(results, indent=2) + '\n'
+    write_atomically(args.work_dir / 'results.json', text.encode())
     print_results(results)
     print(f'Pictures: {args.work_dir / "panel.png"}   figures: {args.work_dir / "results.json"}')
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,8 @@ from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
+
+from ..text.atomic import write_atomically
 
 RECORD = 'labels_of.json'
 # Settings of the loop that decide how fast labels come, not what they are.
@@ -68,7 +69,7 @@ class StoredLabels:
         record = self.folder / RECORD
         if is_main_process():
             if not any(self.folder.glob('*.png')):
-                _write(record, json.dumps({'fingerprint': fingerprint}))
+                write_atomically(record, json.dumps({'fingerprint': fingerprint}).encode())
         barrier()
         if _recorded(record) != fingerprint:
             raise ValueError(
@@ -105,10 +106,3 @@ def _recorded(record: Path) -> str | None:
         return json.loads(record.read_text())['fingerprint']
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(text)
-    os.replace(temporary, path)
