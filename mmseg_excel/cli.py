@@ -55,3 +55,9 @@ def read_config(args: argparse.Namespace) -> Config:
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
     )
     return cfg
+
+
+def augment_at_test_time(cfg: Config) -> None:
+    """Switch a config's test to multi-scale and flip views, and DenseCRF."""
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.model = dict(cfg.tta_model, module=cfg.model)

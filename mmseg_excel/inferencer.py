@@ -404,7 +404,7 @@ class ExCELInferencer:
         affinity = predicted_affinity(self.relation(image)) if settings.dynamic else None
         attention = self.calibrate(image, settings).attention
         padded = pad_to_multiple(image.inputs, self.model.backbone.patch_size)
-        images = self.model._images01(padded)
+        images = self.model.images01(padded)
         refined = labeler(maps, attention, multi_hot, images, affinity)
         return refined.cropped(image.inputs.shape[2:])
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmseg_excel  # noqa: F401
-from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.cli import augment_at_test_time, bad_input_exits
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
@@ -124,9 +124,9 @@ class Demo:
         training_free = model is not None
         cfg.merge_from_dict(dict(model=model or {}))
         if tta:
-            cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-            cfg.tta_model.post_processor = cfg.tta_model.post_processor if crf else None
-            cfg.model = dict(cfg.tta_model, module=cfg.model)
+            augment_at_test_time(cfg)
+            if not crf:
+                cfg.model.post_processor = None
         if not training_free:
             cfg.load_from = self.last_checkpoint()
         runner = Runner.from_cfg(cfg)

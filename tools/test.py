@@ -7,7 +7,12 @@ import argparse
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
+from mmseg_excel.cli import (
+    add_runner_arguments,
+    augment_at_test_time,
+    bad_input_exits,
+    read_config,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,11 +41,6 @@ def paint_predictions(cfg: Config, args: argparse.Namespace) -> None:
     cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
     if args.show_dir:
         cfg.visualizer.save_dir = args.show_dir
-
-
-def augment_at_test_time(cfg: Config) -> None:
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    cfg.model = dict(cfg.tta_model, module=cfg.model)
 
 
 def main() -> None:

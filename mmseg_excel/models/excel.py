@@ -212,7 +212,7 @@ class ExCEL(BaseSegmentor):
     ) -> PseudoLabels:
         maps = self._maps(calibration, relation)
         affinity = None if relation is None else predicted_affinity(relation)
-        images = self._images01(pad_to_multiple(inputs, self.backbone.patch_size))
+        images = self.images01(pad_to_multiple(inputs, self.backbone.patch_size))
         padded = self.pseudo_labeler(maps, calibration.attention, tags, images, affinity)
         return padded.cropped(inputs.shape[2:])
 
@@ -229,7 +229,7 @@ class ExCEL(BaseSegmentor):
             return logits
         return _resize(logits, padded_size)[..., : size[0], : size[1]]
 
-    def _images01(self, inputs: Tensor) -> Tensor:
+    def images01(self, inputs: Tensor) -> Tensor:
         """Undo the normalisation: RGB in 0..1, truncated to whole grey levels (method 7)."""
         levels = inputs * self.data_preprocessor.std + self.data_preprocessor.mean
         return levels.clamp(0, 255).to(torch.uint8) / 255

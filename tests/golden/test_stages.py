@@ -94,7 +94,7 @@ def test_adapter_and_decoder(model, fused, relation):
 
 
 def test_images_for_refinement(model):
-    levels = (model._images01(golden_tensor('image')) * 255).round().to(torch.uint8)
+    levels = (model.images01(golden_tensor('image')) * 255).round().to(torch.uint8)
     assert torch.equal(levels, golden_tensor('image_denorm_u8'))
 
 

@@ -2,40 +2,24 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .pipelines import *
+    from .voc import *
 
 data_root = 'data/coco'
 
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
-    dataset=dict(
-        type='COCOTagsDataset',
-        data_root=data_root,
-        ann_file='ImageSets/train.txt',
-        data_prefix=dict(img_path='train2014'),
-        tag_source=dict(type='TableTags', file='tags/train.json'),
-        pipeline=train_pipeline,
-    ),
+train_dataloader.dataset.update(
+    type='COCOTagsDataset',
+    data_root=data_root,
+    ann_file='ImageSets/train.txt',
+    data_prefix=dict(img_path='train2014'),
 )
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='COCOTagsDataset',
-        data_root=data_root,
-        ann_file='ImageSets/val.txt',
-        data_prefix=dict(img_path='val2014', seg_map_path='SegmentationClass/val2014'),
-        tag_source=dict(type='TableTags', file='tags/val.json'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+train_dataloader.dataset.tag_source = dict(type='TableTags', file='tags/train.json')
+val_dataloader.dataset.update(
+    type='COCOTagsDataset',
+    data_root=data_root,
+    ann_file='ImageSets/val.txt',
+    data_prefix=dict(img_path='val2014', seg_map_path='SegmentationClass/val2014'),
 )
+val_dataloader.dataset.tag_source = dict(type='TableTags', file='tags/val.json')
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='ConfusionMatrixMetric')
 test_evaluator = val_evaluator

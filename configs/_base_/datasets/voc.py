@@ -39,21 +39,3 @@ test_dataloader = val_dataloader
 
 val_evaluator = dict(type='ConfusionMatrixMetric')
 test_evaluator = dict(type='ConfusionMatrixMetric', published='voc_val')
-
-# `tools/test.py --format-only`: the images of the evaluation server have neither masks nor tags.
-format_only_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VOCTagsDataset',
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/test.txt',
-        data_prefix=dict(img_path='JPEGImages'),
-        tag_source=None,
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
-format_only_evaluator = dict(type='VOCServerExport', output_dir='.')
