@@ -1,0 +1,145 @@
+"""Checkpoints of the published reference implementation as checkpoints of ours, and back.
+
+The reference saves its whole model: what was trained, and CLIP under ``encoder.*``, parts of it
+twice; all names may start with ``module.``. Ours hold what was trained, the class texts and
+provenance; CLIP is checked against the one of the config and left out.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .clip import load_clip
+from .models.excel import ExCEL
+from .reference_names import from_reference, to_reference
+from .text.atomic import write_atomically
+
+State = dict[str, Tensor]
+
+_CLIP = 'encoder.'
+# The reference may have resized it to the size of its crops.
+_POSITION = 'visual.positional_embedding'
+# CLIP's weights travel in half precision.
+_HALF = 1e-3
+
+
+def read_state(path: str | Path) -> State:
+    """Read the tensors of a checkpoint; no pickled code runs.
+
+    Names lose ``module.``; a name that stands for two different tensors is refused.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no tensors, or two of one name.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no checkpoint '{path}'.")
+    try:
+        stored = torch.load(path, map_location='cpu', weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
+        raise ValueError(
+            f"'{path}' could not be read as a checkpoint ({type(error).__name__}): give a file of "
+            'tensors that torch.load(..., weights_only=True) reads.'
+        ) from None
+    state: State = {}
+    for key, tensor in _tensors(stored, path).items():
+        name = key.removeprefix('module.')
+        if name in state and not torch.equal(state[name], tensor):
+            raise ValueError(f"'{path}' holds two different tensors '{name}'.")
+        state[name] = tensor
+    return state
+
+
+def from_reference_state(state: Mapping[str, Tensor], model: ExCEL) -> State:
+    """Turn the reference's tensors into the state dict of a model, class texts included.
+
+    Args:
+        state: As :func:`read_state` gives it.
+        model: Built from the config of the same data set, its classes encoded. Not changed.
+
+    Raises:
+        ValueError: A tensor is unknown, missing, of another shape, or of another CLIP; names it.
+    """
+    model_state = model.state_dict()
+    wanted = {name: to_reference(name) for name in model_state}
+    trained = {name: state[name] for name in state if not name.startswith(_CLIP)}
+    for name, tensor in trained.items():
+        ours = from_reference(name)
+        if ours not in model_state:
+            raise ValueError(f"Tensor '{name}' is none of what the model of the config trains.")
+        if tensor.shape != model_state[ours].shape:
+            raise ValueError(
+                f"Tensor '{name}' is {_shape(tensor)}, but the model of the config has "
+                f'{_shape(model_state[ours])}: use the config of its data set and CLIP.'
+            )
+    for name in filter(None, wanted.values()):
+        if name not in trained:
+            raise ValueError(f"Tensor '{name}' is missing: the checkpoint is not complete.")
+    _check_clip(state, model)
+    return {
+        name: trained[theirs].float() if theirs else model_state[name]
+        for name, theirs in wanted.items()
+    }
+
+
+def to_reference_state(state: Mapping[str, Tensor]) -> State:
+    """Turn our state dict into the reference's trained tensors, named as it saves them.
+
+    CLIP is not among them: the reference loads it itself.
+
+    Raises:
+        ValueError: No tensor is a trained one of ours.
+    """
+    renamed = {to_reference(name): tensor for name, tensor in state.items()}
+    renamed.pop(None, None)
+    if not renamed:
+        raise ValueError(
+            'The checkpoint holds no trained tensor of ours, such as '
+            "'decode_head.conv_seg.weight': give one that tools/train.py wrote."
+        )
+    return {f'module.{name}': tensor for name, tensor in renamed.items()}
+
+
+def save_checkpoint(path: str | Path, content: dict) -> None:
+    """Write a checkpoint, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def _tensors(stored: object, path: str | Path) -> State:
+    if isinstance(stored, Mapping):
+        for key in ('state_dict', 'model'):
+            if isinstance(stored.get(key), Mapping):
+                stored = stored[key]
+        tensors = {key: value for key, value in stored.items() if isinstance(value, Tensor)}
+        if tensors:
+            return tensors
+    raise ValueError(f"'{path}' holds no tensors: give a state dict.")
+
+
+def _check_clip(state: Mapping[str, Tensor], model: ExCEL) -> None:
+    """Refuse another CLIP than the config's; second copies under names of their own pass."""
+    clip = load_clip(model.backbone.model, model.backbone.pretrained).state
+    for key in (key for key in state if key.startswith(_CLIP)):
+        name, tensor = key.removeprefix(_CLIP), state[key]
+        if name not in clip or name == _POSITION:
+            continue
+        if tensor.shape != clip[name].shape or not torch.allclose(
+            tensor.float(), clip[name], rtol=_HALF, atol=_HALF
+        ):
+            raise ValueError(
+                f"Tensor '{key}' is not that of the CLIP of the config "
+                f"('{model.backbone.model}', '{model.backbone.pretrained}'): set model.backbone "
+                'to the CLIP the checkpoint was trained on.'
+            )
+
+
+def _shape(tensor: Tensor) -> str:
+    return 'x'.join(map(str, tensor.shape)) or 'a scalar'

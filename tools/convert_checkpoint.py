@@ -1,0 +1,69 @@
+"""Convert checkpoints of the published reference implementation to ours, and back.
+
+Examples:
+  python tools/convert_checkpoint.py configs/excel_voc.py excel_voc_reference.pth --out voc.pth
+  python tools/convert_checkpoint.py configs/excel_voc.py iter_30000.pth --to-reference --out r.pth
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import Config, DictAction
+from mmseg.registry import MODELS
+from mmseg.utils import register_all_modules
+
+from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.inferencer import load_weights
+from mmseg_excel.models import ExCEL
+from mmseg_excel.reference_checkpoint import (
+    from_reference_state,
+    read_state,
+    save_checkpoint,
+    to_reference_state,
+)
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config of the data set and CLIP it was trained on')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', required=True, help='converted checkpoint')
+    parser.add_argument(
+        '--to-reference', action='store_true', help='from ours to the names of the reference'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override settings of the config'
+    )
+    return parser.parse_args(argv)
+
+
+def build_model(args: argparse.Namespace) -> ExCEL:
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    register_all_modules(init_default_scope=True)
+    return MODELS.build(cfg.model)
+
+
+def converted(args: argparse.Namespace) -> dict:
+    model = build_model(args)
+    if args.to_reference:
+        load_weights(model, args.checkpoint)
+        return to_reference_state(model.state_dict())
+    model.encode_classes()
+    state = from_reference_state(read_state(args.checkpoint), model)
+    return dict(state_dict=state, meta=dict(excel=model.provenance()))
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    with bad_input_exits():
+        content = converted(args)
+        save_checkpoint(args.out, content)
+    print(f'{args.out}: {len(content.get("state_dict", content))} tensors')
+
+
+if __name__ == '__main__':
+    main()
