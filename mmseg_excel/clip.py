@@ -121,7 +121,7 @@ def load_clip(model: str, pretrained: str) -> CLIP:
             f"open_clip knows no model '{model}': use a name from open_clip.list_models(), "
             "for example 'ViT-B-16-quickgelu'."
         )
-    path = _locate(model, pretrained)
+    path = weight_file(model, pretrained)
     state = _read_state_dict(path)
     if 'visual.class_embedding' not in state:
         raise ValueError(
@@ -131,7 +131,7 @@ def load_clip(model: str, pretrained: str) -> CLIP:
     return CLIP(model, config, {name: tensor.float() for name, tensor in state.items()})
 
 
-def _locate(model: str, pretrained: str) -> Path:
+def weight_file(model: str, pretrained: str) -> Path:
     """Find the weight file, downloading it when `pretrained` is an open_clip tag."""
     if pretrained == PACKAGED:
         pretrained = str(ASSETS / f'{model}.safetensors')

@@ -91,13 +91,17 @@ def _resume_file(folder: Path, iteration: int) -> Path:
     return folder / f'resume_{iteration}.pth'
 
 
-def _provenance(runner: Runner) -> dict:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    versions = dict(
+def package_versions() -> dict[str, str]:
+    """Versions of what computes."""
+    return dict(
         mmseg_excel=__version__,
         torch=str(torch.__version__),
         mmengine=mmengine.__version__,
         mmseg=mmseg.__version__,
         open_clip=open_clip.__version__,
     )
-    return model.provenance() | dict(versions=versions)
+
+
+def _provenance(runner: Runner) -> dict:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return model.provenance() | dict(versions=package_versions())

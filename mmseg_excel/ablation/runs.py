@@ -1,0 +1,142 @@
+"""What a sweep has to run: each distinct setting once, whatever the number of tables it is in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ..clip import weight_file
+from ..text.descriptions import find_descriptions
+from .table import COLUMNS, Row, Table
+
+#: What of a config decides the result of a run.
+_DECISIVE = dict(
+    static=('model', 'val_dataloader'),
+    train=(
+        *('model', 'train_dataloader', 'val_dataloader', 'train_cfg', 'optim_wrapper'),
+        *('param_scheduler', 'custom_hooks', 'load_from'),
+    ),
+)
+# What of these does not: training draws the same whatever the number of workers.
+_INDECISIVE = ('num_workers', 'persistent_workers')
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measurement of one setting.
+
+    Args:
+        kind: ``'static'``: training-free pseudo labels; ``'train'``: a whole training.
+        base: Base config file.
+        options: Overrides of it, by dotted name.
+        seed: Of a training; None for what draws no random numbers.
+    """
+
+    kind: str
+    base: str
+    options: Mapping[str, object] = field(hash=False)
+    seed: int | None = None
+
+    def config(self) -> Config:
+        """The base config with the overrides.
+
+        Raises:
+            ValueError: It has no such setting; names it.
+        """
+        cfg = Config.fromfile(self.base)
+        for name in self.options:
+            _lookup(cfg, name)
+        cfg.merge_from_dict(dict(self.options))
+        return cfg
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The overrides that change the base, sorted by name: the same for equal settings."""
+        base = Config.fromfile(self.base)
+        options = sorted(self.options.items())
+        return {name: value for name, value in options if _lookup(base, name) != value}
+
+    @property
+    def key(self) -> str:
+        """Name of the run: equal for runs with equal results."""
+        seed = '' if self.seed is None else f'-seed{self.seed}'
+        return f'{self.kind}-{self.config_hash[:12]}{seed}'
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 of the settings that decide the result, CLIP and descriptions included."""
+        return _hash(self.kind, self.base, json.dumps(dict(self.options), sort_keys=True))
+
+
+def runs_of(
+    tables: Sequence[Table], base: str, options: Mapping[str, object], seeds: Sequence[int]
+) -> dict[str, Run]:
+    """The runs that fill tables, by key; those that need no training come first.
+
+    Args:
+        tables: Tables.
+        base: Base config file.
+        options: Overrides of the base for all rows.
+        seeds: Of every training.
+    """
+    runs = [
+        run
+        for table in tables
+        for column in table.columns
+        for row in table.rows
+        for run in runs_of_cell(row, column, base, options, seeds)
+    ]
+    return {run.key: run for run in sorted(runs, key=lambda run: run.kind)}
+
+
+def runs_of_cell(
+    row: Row, column: str, base: str, options: Mapping[str, object], seeds: Sequence[int]
+) -> list[Run]:
+    """The runs whose scores one cell of a table is the mean of."""
+    kind = COLUMNS[column].kind
+    # What is training-free draws no random numbers.
+    return [
+        Run(kind, base, {**options, **row.options}, seed)
+        for seed in (seeds if kind == 'train' else [None])
+    ]
+
+
+@cache
+def _hash(kind: str, base: str, options: str) -> str:
+    cfg = Run(kind, base, json.loads(options)).config()
+    settings = {key: cfg.to_dict().get(key) for key in _DECISIVE[kind]}
+    files = [weight_file(cfg.model.backbone.model, cfg.model.backbone.pretrained)]
+    if cfg.model.text_head.descriptions is not None:
+        files.append(find_descriptions(cfg.model.text_head.descriptions))
+    settings['files'] = [_file_hash(path) for path in files]
+    return hashlib.sha256(json.dumps(_decisive(settings), sort_keys=True).encode()).hexdigest()
+
+
+def _decisive(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _decisive(v) for k, v in value.items() if k not in _INDECISIVE}
+    if isinstance(value, list | tuple):
+        return [_decisive(item) for item in value]
+    return value
+
+
+@cache
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _lookup(cfg: Config, name: str) -> object:
+    """A setting by dotted name; numbers are indices of lists."""
+    value = cfg
+    for part in name.split('.'):
+        try:
+            value = value[int(part)] if isinstance(value, list | tuple) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise ValueError(f"'{cfg.filename}' has no setting '{name}' to override.") from None
+    return value

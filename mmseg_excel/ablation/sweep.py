@@ -1,0 +1,110 @@
+"""Running what is missing, one process a device at a time."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import torch
+
+from .job import LOG, RESULT, execute
+from .results import ResultsFile
+from .runs import Run
+
+Report = Callable[[str], None]
+
+
+def sweep(
+    runs: Mapping[str, Run],
+    results: ResultsFile,
+    work_dir: str | Path,
+    devices: Sequence[str],
+    report: Report = print,
+) -> list[str]:
+    """Run what the results lack; each result is in the file as soon as it is there.
+
+    A sweep may be killed at any time and started again: finished runs are kept, interrupted
+    trainings resume from their last checkpoint.
+
+    Args:
+        runs: Runs by key.
+        results: Where results go.
+        work_dir: Each run has a folder below it.
+        devices: One run at a time on each; a device may be named twice.
+        report: Is told what happens.
+
+    Returns:
+        Keys of the runs that failed.
+
+    Raises:
+        ValueError: A device cannot be used.
+    """
+    check_devices(devices)
+    # GPUs need fresh processes; on a CPU, a fork spares the time of importing everything.
+    context = multiprocessing.get_context('fork' if set(devices) == {'cpu'} else 'spawn')
+    missing = [key for key in runs if key not in results]
+    pending = [key for key in missing if not _collect(key, Path(work_dir) / key, results)]
+    report(f'{len(runs)} runs, {len(runs) - len(pending)} of them done')
+    failed: list[str] = []
+    free, active = list(devices), {}
+    try:
+        while pending or active:
+            while pending and free:
+                key, device = pending.pop(0), free.pop(0)
+                folder = Path(work_dir) / key
+                process = context.Process(target=execute, args=(runs[key], folder, device))
+                process.start()
+                active[process.sentinel] = process, key, device
+            for sentinel in wait(list(active)):
+                process, key, device = active.pop(sentinel)
+                process.join()
+                free.append(device)
+                if _collect(key, Path(work_dir) / key, results):
+                    report(_done(key, runs[key], results))
+                else:
+                    failed.append(key)
+                    report(f'{key} failed: see {Path(work_dir) / key / LOG}')
+    finally:
+        for process, _, _ in active.values():
+            process.terminate()
+    return failed
+
+
+def check_devices(devices: Sequence[str]) -> None:
+    """Refuse devices that are not there.
+
+    Raises:
+        ValueError: Says which, and the way out.
+    """
+    has_gpu = torch.cuda.is_available()
+    for device in devices:
+        if device == 'cpu' and has_gpu:
+            raise ValueError(
+                'The runs of a machine with GPUs take one: give cuda:0 or so, or hide the GPUs by '
+                'CUDA_VISIBLE_DEVICES= in the environment.'
+            )
+        if device != 'cpu' and (not has_gpu or torch.device(device).type != 'cuda'):
+            raise ValueError(f"Device '{device}' is not there: give cpu, or cuda:0 and so on.")
+
+
+def default_devices() -> list[str]:
+    """All GPUs, or the CPU."""
+    return [f'cuda:{index}' for index in range(torch.cuda.device_count())] or ['cpu']
+
+
+def _collect(key: str, folder: Path, results: ResultsFile) -> bool:
+    """Move a run's result into the results; False if it left none."""
+    if not (folder / RESULT).is_file():
+        return False
+    result = json.loads((folder / RESULT).read_text())
+    results.add(key, result['run'], result['measured'])
+    return True
+
+
+def _done(key: str, run: Run, results: ResultsFile) -> str:
+    settings = ', '.join(f'{name}={value}' for name, value in run.changes.items()) or 'as the base'
+    scores = ', '.join(f'{name} {value:.1f}' for name, value in results.scores(key).items())
+    return f'{key} ({settings}): {scores}; {results.measured(key)["seconds"]} s'

@@ -1,0 +1,96 @@
+"""A table of the paper: rows of settings, columns of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.config import Config
+
+
+class Column(NamedTuple):
+    """Where a column's numbers come from.
+
+    Attributes:
+        kind: Kind of run: ``'static'`` never trains, ``'train'`` does.
+        score: Name among the scores of that run.
+    """
+
+    kind: str
+    score: str
+
+
+#: Columns a table may have.
+COLUMNS = {
+    # Pseudo labels of the training split: from static maps, and from those of the trained model.
+    'M, training-free': Column('static', 'pseudo_mIoU'),
+    'M': Column('train', 'pseudo_mIoU'),
+    # Predictions on the validation split, one view, no DenseCRF.
+    'Precision': Column('train', 'mPrecision'),
+    'Recall': Column('train', 'mRecall'),
+    'Seg.': Column('train', 'mIoU'),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting.
+
+    Args:
+        label: What the row is called.
+        options: Overrides of the base config, by dotted name.
+        paper: The paper's numbers by column, as far as it gives them.
+    """
+
+    label: str
+    options: Mapping[str, object]
+    paper: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Args:
+        name: For example ``'1a'``.
+        title: What it is about.
+        head: Of the column of labels.
+        columns: Keys of ``COLUMNS``.
+        rows: Its rows.
+    """
+
+    name: str
+    title: str
+    head: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+
+    def only(self, kind: str) -> Table | None:
+        """The table without columns of other kinds of run; None if nothing is left."""
+        columns = [column for column in self.columns if COLUMNS[column].kind == kind]
+        return Table(self.name, self.title, self.head, columns, self.rows) if columns else None
+
+
+def load_table(path: str | Path) -> Table:
+    """Read a table from a config with ``name``, ``title``, ``head``, ``columns`` and ``rows``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no table, or has unknown columns; names the file.
+    """
+    content = Config.fromfile(path).to_dict()
+    missing = [key for key in ('name', 'title', 'head', 'columns', 'rows') if key not in content]
+    if missing:
+        raise ValueError(f"'{path}' is no table of ablations: it does not set {missing[0]!r}.")
+    try:
+        rows = [Row(**row) for row in content['rows']]
+    except TypeError as error:
+        raise ValueError(f"'{path}' has a row that is none: {error}.") from None
+    unknown = {*content['columns'], *(column for row in rows for column in row.paper)} - {*COLUMNS}
+    if unknown:
+        raise ValueError(
+            f"'{path}' has a column {min(unknown)!r}: there are {', '.join(map(repr, COLUMNS))}."
+        )
+    return Table(content['name'], content['title'], content['head'], content['columns'], rows)

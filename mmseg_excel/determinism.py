@@ -1,0 +1,27 @@
+"""Training that repeats itself bit for bit."""
+
+from __future__ import annotations
+
+import os
+
+from mmengine.config import Config
+
+
+def set_randomness(cfg: Config, seed: int | None = None, deterministic: bool = False) -> None:
+    """Set a config's seed, and ask PyTorch for algorithms that give the same bits every time.
+
+    docs/reproduction.md tells which operations that concerns. On CUDA, call it before the first
+    matrix product: cuBLAS reads its work space setting once.
+
+    Args:
+        cfg: Changed in place.
+        seed: None (default) keeps the config's.
+        deterministic: Default: False, the config's choice.
+    """
+    randomness = dict(cfg.get('randomness', {}))
+    if seed is not None:
+        randomness['seed'] = seed
+    if deterministic:
+        randomness['deterministic'] = True
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+    cfg.randomness = randomness
