@@ -7,6 +7,7 @@ import argparse
 from mmengine.runner import Runner
 
 from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
+from mmseg_excel.determinism import set_randomness
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,6 +17,12 @@ def parse_args() -> argparse.Namespace:
         '--resume', action='store_true', help='resume from the latest checkpoint in the work dir'
     )
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
+    parser.add_argument('--seed', type=int, help="of everything random (default: the config's)")
+    parser.add_argument(
+        '--deterministic',
+        action='store_true',
+        help='algorithms that give the same bits every time on the same machine',
+    )
     add_runner_arguments(parser)
     return parser.parse_args()
 
@@ -25,6 +32,7 @@ def main() -> None:
     with bad_input_exits():
         cfg = read_config(args)
         cfg.resume = args.resume
+        set_randomness(cfg, args.seed, args.deterministic)
         if args.amp:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

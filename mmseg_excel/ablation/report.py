@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 from .results import ResultsFile
 from .runs import runs_of_cell
@@ -64,7 +65,8 @@ class Report:
     def _caption(self) -> str:
         seeds = ' '.join(map(str, self.seeds))
         return (
-            f'Table {self.table.name}. {self.table.title}. Ours: {self.base}, seeds {seeds}; '
+            f'Table {self.table.name}. {self.table.title}. Ours: {Path(self.base).stem}, '
+            f'seeds {seeds}; '
             f'{_PAPER}: PASCAL VOC 2012.'
         )
 

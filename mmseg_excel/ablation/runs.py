@@ -59,8 +59,11 @@ class Run:
     def changes(self) -> dict[str, object]:
         """The overrides that change the base, sorted by name: the same for equal settings."""
         base = Config.fromfile(self.base)
-        options = sorted(self.options.items())
-        return {name: value for name, value in options if _lookup(base, name) != value}
+        return {
+            name: value
+            for name, value in sorted(self.options.items())
+            if _lookup(base, name) != value and name.split('.')[-1] not in _INDECISIVE
+        }
 
     @property
     def key(self) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 from .clip_backbone import pad_to_multiple
 from .lvc_adapter import dynamic_relation, predicted_affinity
 from .pseudo_label import PseudoLabels
+from .resize import resize_by_products
 from .svc_neck import Calibration
 
 PROVENANCE_KEY = 'provenance'
@@ -119,7 +120,7 @@ class ExCEL(BaseSegmentor):
         dynamic = relation if self.phase.dynamic else None
         labels = self._label(calibration, inputs, _stack_tags(data_samples), dynamic).labels
 
-        full = _resize(logits, inputs.shape[2:])
+        full = resize_by_products(logits, inputs.shape[2:])
         loss_decode = self.decode_head.loss_decode
         pair_labels = full.argmax(dim=1) if self.phase.pairs_from_prediction else labels
         return {

@@ -27,13 +27,13 @@ rows = [
     dict(label='5', options={'model.neck.num_layers': 5}, paper={'M': 78.0, 'Seg.': 77.2}),
 ]
 """
-# All three phases, and a checkpoint after every second iteration.
+# All three phases, and a checkpoint after every iteration.
 OPTIONS = [
-    'train_cfg.max_iters=5',
-    'param_scheduler.0.max_iters=5',
-    'custom_hooks.0.dynamic_from=2',
-    'custom_hooks.0.prediction_pairs_from=4',
-    'default_hooks.checkpoint.interval=2',
+    'train_cfg.max_iters=3',
+    'param_scheduler.0.max_iters=3',
+    'custom_hooks.0.dynamic_from=1',
+    'custom_hooks.0.prediction_pairs_from=2',
+    'default_hooks.checkpoint.interval=1',
     'train_dataloader.batch_size=2',
     'train_dataloader.num_workers=0',
     'train_dataloader.persistent_workers=False',

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def folder(tmp_path_factory) -> Path:
     """A world, a sweep that ran unbroken and one that was killed three times."""
     folder = tmp_path_factory.mktemp('sweeps')
-    write_voc_layout(folder, num_train=4, num_val=2)
+    write_voc_layout(folder, num_train=3, num_val=2)
     seed = random.randrange(10**6)
     environment = dict(MMSEG_EXCEL_CACHE=str(folder / 'cache'), OMP_NUM_THREADS='1')
     result = subprocess.run(
@@ -57,7 +57,7 @@ def test_every_setting_runs_once_and_says_what_it_was(folder):
     assert sorted((run['kind'], run['seed']) for run in runs) == [
         ('static', None), ('static', None), ('train', 0), ('train', 0),
     ]  # fmt: skip
-    default = {'train_cfg.max_iters': 5}
+    default = {'train_cfg.max_iters': 3}
     trained = [run for run in runs if run['kind'] == 'train']
     assert all(default.items() <= run['changes'].items() for run in trained)
     assert sorted(run['changes'].get('model.neck.num_layers', 5) for run in trained) == [1, 5]
