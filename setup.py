@@ -43,6 +43,9 @@ setup(
         # The MMSegmentation stack is an extra: whoever has one keeps it.
         'onedl': ['onedl-mmengine>=0.10.8', 'onedl-mmcv>=2.3', 'onedl-mmsegmentation>=1.3'],
         'openmmlab': ['mmengine>=0.10.4', 'mmcv>=2.1', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
-        'dev': ['pytest>=8', 'pytest-timeout', 'ruff>=0.6', 'selenium'],
+        # The page of tools/app.py.
+        'app': ['gradio>=6'],
+        # The page is tested, in Chromium where there is one.
+        'dev': ['pytest>=8', 'pytest-timeout', 'ruff>=0.6', 'selenium', 'gradio>=6'],
     },
 )

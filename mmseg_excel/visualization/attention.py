@@ -24,20 +24,27 @@ Point = tuple[float, float]
 
 
 @torch.no_grad()
-def attention_matrices(inferencer: ExCELInferencer, image: EncodedImage) -> dict[str, Tensor]:
+def attention_matrices(
+    inferencer: ExCELInferencer, image: EncodedImage, num_layers: int | None = None
+) -> dict[str, Tensor]:
     """How patches attend to each other, (P, P) each, rows are queries.
 
     The correlations are those of the last block, averaged over heads. SVC is the mean of q-q, k-k
     and v-v over the calibrated blocks, whose sum over heads calibrates the tokens
     (docs/method.md, section 3). With a checkpoint, SVC + LVC is what a head sees after the
     adapter's relation R is added (section 6).
+
+    Args:
+        inferencer: The model.
+        image: The image.
+        num_layers: Calibrated blocks, at least 1. Default: as many as the model has.
     """
     trace = image.trace
     last = trace.blocks[-1]
     matrices = {
         name: _correlation(last, a, b, trace.num_heads) for name, (a, b) in CORRELATIONS.items()
     }
-    calibrated = trace.blocks[-inferencer.model.neck.num_layers :]
+    calibrated = trace.blocks[-(num_layers or inferencer.model.neck.num_layers) :]
     intra = [_correlation(block, i, i, trace.num_heads) for block in calibrated for i in 'qkv']
     matrices['SVC'] = torch.stack(intra).mean(dim=0)
     if inferencer.trained:

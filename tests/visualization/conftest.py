@@ -1,7 +1,6 @@
 """The golden CLIP behind an inferencer, and pictures to ask."""
 
 import os
-import shutil
 from pathlib import Path
 
 import cv2
@@ -67,22 +66,3 @@ def picture_file(picture, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp('pictures') / 'disc.png'
     cv2.imwrite(str(path), picture)
     return path
-
-
-@pytest.fixture(scope='session')
-def browser():
-    """A headless Chromium whose console is recorded."""
-    selenium = pytest.importorskip('selenium.webdriver', reason='needs `pip install selenium`')
-    programs = [shutil.which(name) for name in ('chromium', 'chromedriver')]
-    if None in programs:
-        pytest.skip('needs Chromium: apt install chromium chromium-driver')
-    options = selenium.ChromeOptions()
-    options.binary_location = programs[0]
-    for argument in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'):
-        options.add_argument(argument)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    service = selenium.ChromeService(programs[1])
-    driver = selenium.Chrome(options=options, service=service)
-    driver.set_page_load_timeout(60)
-    yield driver
-    driver.quit()

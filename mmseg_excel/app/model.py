@@ -1,0 +1,66 @@
+"""The model behind the page: the toy world's unless one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ..inferencer import ExCELInferencer, read_config
+from ..text.class_texts import all_texts
+from ..text.descriptions import load_descriptions
+from ..text.vocabulary import get_vocabulary
+
+TOY_CONFIG, PHOTO_CONFIG = 'excel_toy', 'excel_voc'
+
+
+def load_model(
+    config: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    model: str | None = None,
+    pretrained: str | None = None,
+    descriptions: str | Path | None = None,
+    device: str | None = None,
+) -> ExCELInferencer:
+    """Build an inferencer from what a command line says.
+
+    Args:
+        config: Config file, or the name of a packaged one. Default: the toy world's; VOC's if CLIP
+            weights are given.
+        checkpoint: Of a model trained with this config. Default: None, no prediction.
+        model: open_clip model name. Default: the config's.
+        pretrained: CLIP's weights: an open_clip tag or a file. Default: the config's.
+        descriptions: Description file. Without a checkpoint, the classes it describes become the
+            model's. Default: the config's.
+        device: Default: the GPU if there is one.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If one does not fit.
+    """
+    cfg = read_config(config or (PHOTO_CONFIG if model or pretrained else TOY_CONFIG))
+    for key, value in dict(model=model, pretrained=pretrained).items():
+        if value is not None:
+            cfg.model.backbone[key] = value
+    if descriptions is not None:
+        _describe(cfg, descriptions, keep_classes=checkpoint is not None)
+    return ExCELInferencer(cfg, checkpoint, device)
+
+
+def _describe(cfg: Config, source: str | Path, keep_classes: bool) -> None:
+    """Let a config's attributes come from a description file."""
+    head = cfg.model.text_head
+    head.update(descriptions=str(source), mode='attributes')
+    described = load_descriptions(source)
+    own = get_vocabulary(head.vocabulary)
+    if keep_classes or set(described.sentences) == set(own.classes):
+        return
+    words = {word for name in described.sentences for word in name.lower().split()}
+    known = dict(zip(own.classes, own.prompts, strict=True))
+    head.vocabulary = dict(
+        classes=list(described.sentences),
+        prompts={name: known[name] for name in described.sentences if name in known},
+        backgrounds=[name for name in own.backgrounds if name not in words],
+    )
+    head.num_attributes = min(head.num_attributes, len(all_texts(described)))
+    cfg.model.decode_head.num_classes = len(described.sentences) + 1

@@ -1,0 +1,313 @@
+"""The page: Gradio components and what happens when one is touched."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+# Nothing is told to others, and the browser keeps no history of what was asked.
+os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
+os.environ.setdefault('GRADIO_RUN_HISTORY', 'False')
+
+import gradio as gr  # noqa: E402
+import numpy as np  # noqa: E402
+
+from ..inferencer import Settings  # noqa: E402
+from ..visualization.attention import Point  # noqa: E402
+from .desk import Desk  # noqa: E402
+from .examples import toy_scenes  # noqa: E402
+from .pictures import (  # noqa: E402
+    attention_pictures,
+    enlarged,
+    enlargement,
+    figures,
+    label_picture,
+    legend,
+    map_pictures,
+)
+from .uploads import MAX_BYTES, MAX_PIXELS, read_upload  # noqa: E402
+from .words import parse_names  # noqa: E402
+
+MOST_CLASSES, MOST_BACKGROUNDS = 20, 100
+INTRODUCTION = """# ExCEL: where in this picture is …?
+
+Choose a picture, type what to look for, and see a map of each class and the labels they give
+(ExCEL, CVPR 2025). Click on the picture to see what CLIP attends to from there.
+"""
+LIMITS = f'At most {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels.'
+CLICK_HINT = 'Click on the picture to see the attention from that point.'
+Update = dict[gr.blocks.Block, object]
+
+
+def build_page(desk: Desk) -> gr.Blocks:
+    """Lay out the page and connect it with a desk."""
+    return Page(desk).blocks
+
+
+class Page:
+    """Components of the page, and a handler for each thing one can do.
+
+    Args:
+        desk: Answers the questions.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.scenes = toy_scenes()
+        # Pictures sent and drawn are deleted after an hour.
+        with gr.Blocks(
+            title='ExCEL', analytics_enabled=False, delete_cache=(600, 3600)
+        ) as self.blocks:
+            gr.Markdown(INTRODUCTION)
+            if desk.inferencer.notice:
+                gr.HTML(_paragraph(desk.inferencer.notice, 'notice'), elem_id='notice')
+            self.pixels = gr.State(time_to_live=3600)
+            self.point = gr.State(time_to_live=3600)
+            with gr.Row():
+                with gr.Column(scale=3, min_width=280):
+                    self._lay_out_question()
+                with gr.Column(scale=6, min_width=320):
+                    self._lay_out_answer()
+                with gr.Column(scale=3, min_width=260):
+                    self._lay_out_settings()
+            self._connect()
+
+    # Layout ---------------------------------------------------------------------------------
+
+    def _lay_out_question(self) -> None:
+        self.picture = gr.Image(
+            label='Picture',
+            elem_id='picture',
+            interactive=False,
+            format='png',
+            buttons=[],
+            alt_text='The picture that is asked about; click on it to see attention',
+        )
+        self.classes = gr.Textbox(
+            label='Classes',
+            info='Any words, separated by commas; press Enter.',
+            elem_id='classes',
+            submit_btn='Look',
+        )
+        self.upload = gr.UploadButton(
+            'Upload a picture', elem_id='upload', file_types=['image'], type='filepath'
+        )
+        gr.HTML(_paragraph(LIMITS, 'hint'))
+        gr.HTML(_heading('Examples', 'generated scenes of the toy world, no photographs'))
+        self.examples = gr.Gallery(
+            [(enlarged(scene.image), ', '.join(scene.tags)) for scene in self.scenes],
+            show_label=False,
+            elem_id='examples',
+            columns=4,
+            height='auto',
+            allow_preview=False,
+            interactive=False,
+            buttons=[],
+        )
+
+    def _lay_out_settings(self) -> None:
+        now, trained = self.desk.inferencer.settings, self.desk.inferencer.trained
+        gr.HTML(_heading('Settings', 'the picture is encoded once'))
+        self.knobs = {
+            'num_layers': gr.Slider(
+                1, self.desk.num_blocks, now.num_layers, step=1, label='N, calibrated blocks'
+            ),
+            'attribute_weight': gr.Slider(
+                0, 4, now.attribute_weight, step=0.1, label='λ, weight of the attributes'
+            ),
+            'keep_ratio': gr.Slider(
+                0.05, 1, now.keep_ratio, step=0.05, label='K_r, share of attributes kept'
+            ),
+            'box_threshold': gr.Slider(
+                0, 1, now.box_threshold, step=0.01, label='τ, threshold of the boxes'
+            ),
+            'par_iterations': gr.Slider(
+                0, 40, now.par_iterations, step=1, label='Rounds of pixel-adaptive refinement'
+            ),
+            'crf': gr.Checkbox(now.crf, label='DenseCRF'),
+            'dynamic': gr.Checkbox(
+                now.dynamic, label='Dynamic maps (the trained adapter)', visible=trained
+            ),
+        }
+        for name, knob in self.knobs.items():
+            knob.elem_id = name
+        self.backgrounds = gr.Textbox(
+            ', '.join(self.desk.inferencer.vocabulary.backgrounds),
+            label='Backgrounds',
+            info='What competes with the classes; edit as you like.',
+            elem_id='backgrounds',
+            lines=3,
+            submit_btn='Look',
+        )
+
+    def _lay_out_answer(self) -> None:
+        self.note = gr.HTML(elem_id='note')
+        gr.HTML(_heading('Maps', 'each over its own range: dark is lowest, bright highest'))
+        self.maps = gr.HTML(elem_id='maps')
+        with gr.Row():
+            with gr.Column(min_width=200):
+                self.pseudo_label = _label_image('Pseudo label', 'pseudo_label')
+                self.legend = gr.HTML(elem_id='legend')
+            with gr.Column(min_width=200, visible=self.desk.inferencer.trained):
+                self.prediction = _label_image('Prediction of the decoder', 'prediction')
+                self.prediction_legend = gr.HTML(elem_id='prediction_legend')
+        gr.HTML(_heading('Attention', 'CLIP’s own (q-k) and calibrated (SVC)'))
+        self.attention_note = gr.HTML(_paragraph(CLICK_HINT, 'hint'), elem_id='attention_note')
+        self.attention = gr.HTML(elem_id='attention')
+
+    # Events ---------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        question = [self.classes, self.backgrounds, *self.knobs.values()]
+        asked = [self.pixels, self.point, *question]
+        everything = [
+            *(self.pixels, self.point, self.picture, self.classes, self.note, self.maps),
+            *(self.pseudo_label, self.legend, self.prediction, self.prediction_legend),
+            *(self.attention, self.attention_note),
+        ]
+        # One model, so one question at a time; of a burst of events the last one counts.
+        common = dict(
+            outputs=everything,
+            api_visibility='private',
+            concurrency_id='model',
+            concurrency_limit=1,
+            trigger_mode='always_last',
+            show_progress='hidden',
+        )
+        self.blocks.load(self.on_load, question, **common)
+        self.upload.upload(self.on_upload, [self.upload, *question], **common)
+        self.examples.select(self.on_example, question, **common)
+        self.picture.select(self.on_click, asked, **common)
+        changes = [
+            *(self.classes.submit, self.backgrounds.submit),
+            *(knob.change for knob in self.knobs.values()),
+        ]
+        gr.on(changes, self.on_change, asked, **common)
+
+    def on_load(self, *question) -> Update:
+        """Begin with the first example."""
+        return self._open_example(0, question)
+
+    def on_example(self, event: gr.SelectData, *question) -> Update:
+        """Open an example, with its tags as the classes."""
+        return self._open_example(int(event.index), question)
+
+    def on_upload(self, path: str, *question) -> Update:
+        """Open a picture that was sent."""
+        return self._spoken(lambda: self._open(read_upload(path), question))
+
+    def on_change(self, pixels: np.ndarray | None, point: Point | None, *question) -> Update:
+        """Ask again about the same picture."""
+        return self._spoken(
+            lambda: self._answer(pixels, question) | self._attend(pixels, point, question)
+        )
+
+    def on_click(self, event: gr.SelectData, pixels: np.ndarray | None, _, *question) -> Update:
+        """Show attention from a point of the picture."""
+
+        def attend() -> Update:
+            point = _point_of(event.index, pixels)
+            return {self.point: point} | self._attend(pixels, point, question)
+
+        return self._spoken(attend)
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def _spoken(self, act: Callable[[], Update]) -> Update:
+        """Do something; if that cannot be done, say why, and leave the rest as it is."""
+        try:
+            return act()
+        except ValueError as error:
+            return {self.note: _paragraph(str(error), 'error')}
+
+    def _open_example(self, number: int, question: tuple) -> Update:
+        scene = self.scenes[number]
+        classes = ', '.join(scene.tags)
+        return {self.classes: classes} | self._spoken(
+            lambda: self._open(scene.image, (classes, *question[1:]))
+        )
+
+    def _open(self, pixels: np.ndarray, question: tuple) -> Update:
+        update = {self.pixels: pixels, self.picture: enlarged(pixels)}
+        return (
+            update
+            | self._attend(pixels, None, question)
+            | self._spoken(lambda: self._answer(pixels, question))
+        )
+
+    def _answer(self, pixels: np.ndarray | None, question: tuple) -> Update:
+        start = time.perf_counter()
+        if pixels is None:
+            raise ValueError('Choose a picture first.')
+        classes, backgrounds, *knobs = question
+        reply = self.desk.ask(
+            pixels,
+            parse_names(classes, 'class', MOST_CLASSES),
+            parse_names(backgrounds, 'background', MOST_BACKGROUNDS),
+            self._settings(knobs),
+        )
+        answer = reply.answer
+        update = {
+            self.maps: figures(map_pictures(answer)),
+            self.pseudo_label: label_picture(answer.pseudo_label, pixels),
+            self.legend: legend(answer.pseudo_label),
+        }
+        if answer.prediction is not None:
+            update[self.prediction] = label_picture(answer.prediction, pixels)
+            update[self.prediction_legend] = legend(answer.prediction)
+        seconds = f'Answered in {time.perf_counter() - start:.2f} s.'
+        return update | {self.note: _paragraph(f'{reply.remark} {seconds}', 'note')}
+
+    def _attend(self, pixels: np.ndarray | None, point: Point | None, question: tuple) -> Update:
+        if point is None or pixels is None:
+            hint = _paragraph(CLICK_HINT, 'hint')
+            return {self.point: None, self.attention: '', self.attention_note: hint}
+        num_layers = self._settings(question[2:]).num_layers
+        heat = self.desk.attention(pixels, point, num_layers)
+        where = f'From ({point[0]:.0f}, {point[1]:.0f}); SVC over the last {num_layers} blocks.'
+        return {
+            self.attention: figures(attention_pictures(heat, pixels, point)),
+            self.attention_note: _paragraph(where, 'hint'),
+        }
+
+    def _settings(self, knobs) -> Settings:
+        chosen = dict(zip(self.knobs, knobs, strict=True))
+        for name in ('num_layers', 'par_iterations'):
+            chosen[name] = int(chosen[name])
+        chosen['dynamic'] = chosen['dynamic'] and self.desk.inferencer.trained
+        return replace(self.desk.inferencer.settings, **chosen)
+
+
+def _label_image(label: str, name: str) -> gr.Image:
+    return gr.Image(
+        label=label, elem_id=name, interactive=False, format='png', buttons=['fullscreen']
+    )
+
+
+def _point_of(index: object, pixels: np.ndarray | None) -> Point:
+    """The point of a click, in pixels of the picture as it was sent.
+
+    Raises:
+        ValueError: If the browser sent no point.
+    """
+    if pixels is None:
+        raise ValueError('Choose a picture first.')
+    try:
+        x, y = (float(value) / enlargement(pixels) for value in index)
+    except (TypeError, ValueError):
+        x = y = math.nan
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise ValueError('This click has no place in the picture: click on it again.')
+    return x, y
+
+
+def _paragraph(text: str, kind: str) -> str:
+    return f'<p class="{kind}" role="status">{html.escape(text)}</p>'
+
+
+def _heading(title: str, remark: str) -> str:
+    return f'<h2>{html.escape(title)} <small>{html.escape(remark)}</small></h2>'
