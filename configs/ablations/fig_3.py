@@ -4,13 +4,13 @@ name = 'of Fig. 3'
 title = 'Baselines and parts of the method, without training'
 head = 'maps'
 columns = ('M, training-free',)
-text, attention = 'model.text_head.mode', 'model.neck.mode'
+words, attention = 'model.text_head.mode', 'model.neck.mode'
 rows = [
-    dict(label='CLIP, q-k', options={attention: 'q-k', text: 'global'}),
+    dict(label='CLIP, q-k', options={attention: 'q-k', words: 'global'}),
     dict(
         label='MaskCLIP',
-        options={attention: 'v-v', 'model.neck.num_layers': 1, text: 'global'},
+        options={attention: 'v-v', 'model.neck.num_layers': 1, words: 'global'},
     ),
-    dict(label='SVC', options={text: 'global'}),
+    dict(label='SVC', options={words: 'global'}),
     dict(label='SVC + TSE', options={}),
 ]

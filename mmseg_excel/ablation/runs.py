@@ -25,6 +25,7 @@ _DECISIVE = dict(
 )
 # What of these does not: training draws the same whatever the number of workers.
 _INDECISIVE = ('num_workers', 'persistent_workers')
+_DRAWING_HOOK = 'PseudoLabelVisualizationHook'
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Run:
     seed: int | None = None
 
     def config(self) -> Config:
-        """The base config with the overrides.
+        """The base config with the overrides, without drawing hooks: nobody watches a sweep.
 
         Raises:
             ValueError: It has no such setting; names it.
@@ -53,6 +54,7 @@ class Run:
         for name in self.options:
             _lookup(cfg, name)
         cfg.merge_from_dict(dict(self.options))
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook['type'] != _DRAWING_HOOK]
         return cfg
 
     @property
