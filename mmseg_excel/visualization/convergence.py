@@ -47,7 +47,7 @@ def convergence_figure(work_dirs: Sequence[str | Path], metric: str = 'mIoU') ->
         axis.set_xlim(left=0)
         axis.grid(linewidth=0.3, alpha=0.6)
         axis.spines[['top', 'right']].set_visible(False)
-        axis.legend(frameon=False, loc='lower right')
+        axis.legend(frameon=False, loc='best')
         last = ', '.join(f'{name} {list(curve.values())[-1]:.1f}' for name, curve in curves.items())
         finish(
             figure,

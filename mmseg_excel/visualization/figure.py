@@ -20,8 +20,9 @@ from .panel import HEAT_MAP
 STYLE = {'pdf.fonttype': 42, 'font.size': 8, 'axes.titlesize': 8, 'axes.linewidth': 0.5}
 CELL = 1.35  # inches
 BRIGHTEST = 0.75  # grey of white under a map: brighter would wash out the map's dark end
+SIDE = 0.05  # inches left free, so that no letter touches the edge
 LINE = 0.15  # inches from one line of text to the next
-CHARACTERS_PER_INCH = 15
+CHARACTERS_PER_INCH = 16.5
 
 
 def heat_overlay(heat: np.ndarray, pixels: np.ndarray, opacity: float = 0.65) -> np.ndarray:
@@ -101,9 +102,10 @@ def finish(figure: Figure, caption: str, legend: Mapping[str, Sequence[int]] | N
     # The strip under the axes belongs to legend and caption.
     bottom = strip / (height + strip)
     margin = 0.05 / (height + strip)
-    figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom - margin))
+    left = SIDE / width
+    figure.get_layout_engine().set(rect=(left, bottom, 1 - left, 1 - bottom - margin))
     caption_top = text_height / (height + strip)
-    figure.text(0.05 / width, caption_top, '\n'.join(lines), va='top', fontsize=8, linespacing=1.3)
+    figure.text(left, caption_top, '\n'.join(lines), va='top', fontsize=8, linespacing=1.3)
     if legend:
         figure.legend(
             handles=[Patch(color=np.divide(rgb, 255), label=name) for name, rgb in legend.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,12 +34,13 @@ class PseudoLabelVisualizationHook(Hook):
     tag, pseudo label of the current phase, prediction, and the truth where there is a mask. As
     scalars it logs, over these images, ``pseudo_background`` and ``pseudo_ignored`` (shares of the
     pixels) and, where there are masks, ``pseudo_mIoU`` in percent. The phase (0 static, 1 dynamic,
-    2 pairs from the prediction) goes to the training log with the losses.
+    2 pairs from the prediction) goes to the training log with the losses. ``watch_seconds`` is
+    what a drawing costs.
 
     Nothing it does changes the training: the model is used in evaluation mode, without gradients.
 
     Args:
-        indices: Images of the validation data set. Default: (0, 1, 2, 3).
+        indices: Images of the validation data set. Default: the first four, or as many as it has.
         interval: Iterations between two drawings; the first comes before training.
             Default: 1000.
 
@@ -46,21 +48,18 @@ class PseudoLabelVisualizationHook(Hook):
         >>> custom_hooks.append(dict(type='PseudoLabelVisualizationHook', interval=1000))
     """
 
-    def __init__(self, indices: Sequence[int] = (0, 1, 2, 3), interval: int = 1000) -> None:
-        self.indices = tuple(indices)
+    def __init__(self, indices: Sequence[int] | None = None, interval: int = 1000) -> None:
+        self.indices = indices
         self.interval = interval
+        self._items: list[dict] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Load the images and draw them once."""
-        if not is_main_process():
+        """Load the images and draw them once; without a validation data set there are none."""
+        if not is_main_process() or runner.val_loop is None:
             return
-        if runner.val_loop is None:
-            raise ValueError(
-                'PseudoLabelVisualizationHook draws validation images: give the config a '
-                'val_dataloader, or remove the hook from custom_hooks.'
-            )
         dataset = runner.val_loop.dataloader.dataset
-        wrong = [index for index in self.indices if not 0 <= index < len(dataset)]
+        indices = range(min(4, len(dataset))) if self.indices is None else self.indices
+        wrong = [index for index in indices if not 0 <= index < len(dataset)]
         if wrong:
             raise ValueError(
                 f'PseudoLabelVisualizationHook.indices has {wrong[0]}, but the validation data '
@@ -68,7 +67,7 @@ class PseudoLabelVisualizationHook(Hook):
             )
         self._classes = dataset.metainfo['classes']
         self._palette = dataset.metainfo['palette']
-        self._items = [dataset[index] for index in self.indices]
+        self._items = [dataset[index] for index in indices]
         if runner.iter == 0:
             self._watch(runner, step=0)
 
@@ -84,15 +83,18 @@ class PseudoLabelVisualizationHook(Hook):
 
     @torch.no_grad()
     def _watch(self, runner: Runner, step: int) -> None:
+        if not self._items:
+            return
+        start = time.perf_counter()
         model = _model(runner)
         training = model.training
         model.eval()
         pseudo_labels = [self._draw(runner, model, item, step) for item in self._items]
         model.train(training)
         truths = [_truth(item['data_samples']) for item in self._items]
-        runner.visualizer.add_scalars(
-            supervision_scalars(pseudo_labels, truths, len(self._classes)), step=step
-        )
+        scalars = supervision_scalars(pseudo_labels, truths, len(self._classes))
+        scalars['watch_seconds'] = time.perf_counter() - start
+        runner.visualizer.add_scalars(scalars, step=step)
 
     def _draw(self, runner: Runner, model: ExCEL, item: dict, step: int) -> Tensor:
         """Draw one image; returns its pseudo label at its own size, (H, W)."""

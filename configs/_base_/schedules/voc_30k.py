@@ -24,4 +24,5 @@ custom_hooks = [
     dict(type='PhaseScheduleHook', dynamic_from=14000, prediction_pairs_from=24000),
     dict(type='IterationSeedHook'),
     dict(type='SmallCheckpointHook'),
+    dict(type='PseudoLabelVisualizationHook', interval=1000),
 ]
