@@ -35,8 +35,11 @@ class Recorder(Hook):
 
 
 @pytest.fixture(scope='module', autouse=True)
-def nothing_stays_deterministic():
+def one_thread_and_nothing_stays_deterministic():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.deterministic = False
 
