@@ -61,8 +61,10 @@ def main(argv: list[str] | None = None) -> None:
             args.device,
         )
         page = build_page(Desk(inferencer))
-        print(inferencer.notice or f'CLIP: {inferencer.model.backbone.model}', flush=True)
-        serve(page, args.host, args.port)
+        url = serve(page, args.host, args.port)
+    print(inferencer.notice or f'CLIP: {inferencer.model.backbone.model}.')
+    print(f'The page is at {url} (Ctrl+C ends it).', flush=True)
+    page.block_thread()
 
 
 if __name__ == '__main__':

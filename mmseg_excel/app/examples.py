@@ -6,7 +6,7 @@ import numpy as np
 
 from ..datasets.toy.scenes import Scene, generate_scene
 
-SIZE = 96
+SIZE = 64
 # A series of its own, apart from the scenes of the toy data set and of the toy CLIP's training.
 SERIES = 7
 

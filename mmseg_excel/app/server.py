@@ -19,8 +19,12 @@ POLICY = (
 CSS = """
 #picture img, #pseudo_label img, #prediction img { object-fit: contain; width: 100%; }
 #picture img { cursor: crosshair; }
-#examples .grid-wrap { min-height: 0; max-height: none; height: auto; padding: 0; }
-#examples .caption-label { font-size: .7rem; }
+#examples .grid-wrap { min-height: 0; max-height: none; height: auto; padding: 0; overflow: visible; }
+#examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important;
+  grid-template-rows: none !important; grid-auto-rows: min-content !important; }
+#examples .gallery-item { min-width: 0; height: auto; }
+#examples .thumbnail-item { width: 100%; height: auto; aspect-ratio: 1; }
+#examples .caption-label { font-size: .65rem; padding: 0 .25rem; max-width: 100%; }
 h2 { font-size: 1rem; margin: 0; }
 h2 small { font-weight: normal; opacity: .75; }
 p.notice { background: #fff4d6; color: #333; border-left: 4px solid #e69f00; padding: .5rem .75rem;
@@ -63,14 +67,13 @@ class ContentPolicy:
         await self.app(scope, receive, send_with_policy)
 
 
-def serve(page: gr.Blocks, host: str = '127.0.0.1', port: int = 7860, wait: bool = True) -> str:
-    """Serve a page.
+def serve(page: gr.Blocks, host: str = '127.0.0.1', port: int = 7860) -> str:
+    """Serve a page, beside what this process does, until it ends or closes the page.
 
     Args:
         page: From :func:`build_page`.
         host: Address to listen at. Default: this machine only.
         port: Default: 7860.
-        wait: Whether to serve until interrupted, or to go on beside it. Default: True.
 
     Returns:
         The page's URL.
@@ -84,8 +87,8 @@ def serve(page: gr.Blocks, host: str = '127.0.0.1', port: int = 7860, wait: bool
         server_port=port,
         share=False,
         ssr_mode=False,
-        prevent_thread_lock=not wait,
-        quiet=not wait,
+        prevent_thread_lock=True,
+        quiet=True,
         max_file_size=MAX_BYTES,
         state_session_capacity=MAX_SESSIONS,
         enable_monitoring=False,

@@ -14,7 +14,7 @@ from mmseg_excel.app.page import build_page
 from mmseg_excel.app.server import serve
 from mmseg_excel.app.uploads import MAX_BYTES
 
-WAIT = 60
+WAIT = 120
 
 
 @pytest.fixture(scope='module')
@@ -23,7 +23,7 @@ def url(desk):
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     page = build_page(desk)
-    yield serve(page, port=port, wait=False)
+    yield serve(page, port=port)
     page.close()
 
 

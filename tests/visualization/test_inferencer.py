@@ -9,7 +9,7 @@ from mmseg.apis import MMSegInferencer
 from mmseg.structures import SegDataSample
 from PIL import Image
 
-from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.inferencer import CONFIGS, ExCELInferencer
 from mmseg_excel.text.class_texts import build_class_texts
 
 TAGS = ['cat', 'dog']
@@ -173,6 +173,18 @@ def test_mmseg_inferencer_works_with_our_config(golden_cfg, checkpoint, picture,
     prediction = theirs(picture.copy(), show=False)['predictions']
     ours = inferencer(picture)[0].prediction.labels
     assert (ours == prediction).mean() > 0.999
+
+
+def test_mmseg_inferencer_works_with_a_packaged_recipe(picture, tmp_path):
+    """The toy recipe as it is, and a checkpoint of it."""
+    ours = ExCELInferencer('excel_toy', device='cpu')
+    torch.save(dict(state_dict=ours.model.state_dict()), tmp_path / 'toy.pth')
+    theirs = MMSegInferencer(
+        str(CONFIGS / 'excel_toy.py'), str(tmp_path / 'toy.pth'), device='cpu', scope='mmseg'
+    )
+    prediction = theirs(picture.copy(), show=False)['predictions']
+    ours.trained = True  # the weights they have, too
+    assert (ours.predict(ours.encode(picture)).labels == prediction).mean() > 0.999
 
 
 def test_a_single_pixel_survives(inferencer):
