@@ -19,7 +19,7 @@ POLICY = (
 CSS = """
 #picture img, #pseudo_label img, #prediction img { object-fit: contain; width: 100%; }
 #picture img { cursor: crosshair; }
-#examples .grid-wrap { min-height: 0; max-height: none; height: auto; padding: 0; overflow: visible; }
+#examples .grid-wrap { min-height: 0; max-height: none; height: auto; padding: 0; }
 #examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important;
   grid-template-rows: none !important; grid-auto-rows: min-content !important; }
 #examples .gallery-item { min-width: 0; height: auto; }
