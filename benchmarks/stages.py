@@ -27,7 +27,7 @@ def encoder(case: Case) -> tuple[Run, Run]:
     """CLIP, its calibrated stream, and the attention that refines maps."""
 
     def ours() -> None:
-        calibration = case.ours.extract_feat(case.images)
+        calibration = case.ours._calibrate_for_labels(case.images)
         calibration.embeddings()
         calibration.attention  # noqa: B018 - computed when asked for
 

@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
+from .blocking import cache_blocks
 
 
 @dataclass
@@ -23,12 +24,15 @@ class BlockTrace:
         attended: The tokens after attention and before the MLP, (B, N, D).
         output: The block's output, (B, N, D).
         out_proj: The frozen output projection O_l of the attention.
+        attention: Sum over heads of the block's own attention, (B, N, N) in float32, where it was
+            asked for.
     """
 
     qkv: Tensor
     attended: Tensor
     output: Tensor
     out_proj: nn.Linear
+    attention: Tensor | None = None
 
     def heads(self, which: str, num_heads: int) -> Tensor:
         """Return 'q', 'k' or 'v' split into heads, (B, H, N, d)."""
@@ -99,21 +103,23 @@ class FrozenCLIP(BaseModule):
         return super()._apply(fn)
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> CLIPTrace:
+    def forward(self, images: Tensor, attention_layers: int = 0) -> CLIPTrace:
         """Trace the tower.
 
         Args:
             images: Normalised images (B, 3, height, width) of any size; padded at the bottom and
                 right to whole patches with zeros, the mean colour.
+            attention_layers: How many of the last blocks keep their attention. Default: 0.
         """
         images = pad_to_multiple(images, self.patch_size)
         grid = (images.shape[2] // self.patch_size, images.shape[3] // self.patch_size)
         tokens = x = self._embed(images, grid)
         blocks = []
-        for block in self.tower.transformer.resblocks:
-            blocks.append(_run_block(block, x))
+        resblocks = self.tower.transformer.resblocks
+        for layer, block in enumerate(resblocks):
+            blocks.append(_run_block(block, x, layer >= len(resblocks) - attention_layers))
             x = blocks[-1].output
-        num_heads = self.tower.transformer.resblocks[0].attn.num_heads
+        num_heads = resblocks[0].attn.num_heads
         return CLIPTrace(grid, num_heads, tokens, blocks, self._project)
 
     def _embed(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -129,17 +135,31 @@ class FrozenCLIP(BaseModule):
         return self.tower.ln_post(tokens) @ self.tower.proj
 
 
-def _run_block(block: nn.Module, x: Tensor) -> BlockTrace:
+def _run_block(block: nn.Module, x: Tensor, keep_attention: bool) -> BlockTrace:
     attention = block.attn
     qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
     q, k, v = (
         part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
         for part in qkv.chunk(3, dim=-1)
     )
-    mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-    attended = x + attention.out_proj(mixed)
+    if keep_attention:
+        mixed, summed = mix_and_sum_heads(q, k, v)
+    else:
+        mixed, summed = F.scaled_dot_product_attention(q, k, v), None
+    attended = x + attention.out_proj(mixed.transpose(1, 2).flatten(2))
     output = attended + block.mlp(block.ln_2(attended))
-    return BlockTrace(qkv, attended, output, attention.out_proj)
+    return BlockTrace(qkv, attended, output, attention.out_proj, summed)
+
+
+def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Attend with q, k, v (B, H, N, d): the mixed values, and Σ_heads attention (B, N, N)."""
+    scaled = q * q.shape[-1] ** -0.5
+    mixed, summed = [], []
+    for queries, keys, values in cache_blocks(scaled, k, v):
+        attention = (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32)
+        mixed.append(attention.to(values.dtype) @ values)
+        summed.append(attention.sum(dim=1))
+    return torch.cat(mixed), torch.cat(summed)
 
 
 def resize_position_embedding(

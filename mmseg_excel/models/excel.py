@@ -110,7 +110,7 @@ class ExCEL(BaseSegmentor):
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """Losses of a batch (B, 3, S, S) whose samples carry ``gt_tags``."""
-        calibration = self.extract_feat(inputs)
+        calibration = self._calibrate_for_labels(inputs)
         fused = self._fuse(calibration)
         relation = self.adapter.relation_logits(fused, over_batch=True)
         affinity = predicted_affinity(relation)
@@ -181,7 +181,7 @@ class ExCEL(BaseSegmentor):
             dynamic: Whether the trained adapter calibrates maps and affinity. Default: False,
                 the training-free pseudo labels.
         """
-        calibration = self.extract_feat(inputs)
+        calibration = self._calibrate_for_labels(inputs)
         relation = self._image_relation(calibration) if dynamic else None
         return self._label(calibration, inputs, _stack_tags(data_samples), relation)
 
@@ -190,6 +190,10 @@ class ExCEL(BaseSegmentor):
     def extract_feat(self, inputs: Tensor) -> Calibration:
         """CLIP's calibrated tokens."""
         return self.neck(self.backbone(inputs))
+
+    def _calibrate_for_labels(self, inputs: Tensor) -> Calibration:
+        """The same, with the attention that refines maps kept on the way."""
+        return self.neck(self.backbone(inputs, self.neck.num_attention))
 
     def _fuse(self, calibration: Calibration) -> Tensor:
         """Adapter features G, (B, 256, g_h, g_w)."""

@@ -48,7 +48,7 @@ class Calibration:
         """CLIP's own patch-to-patch attention A_l of the last layers, for the affinity.
 
         A mean over heads in uncalibrated blocks, a sum over heads in calibrated ones (method 7).
-        Computed when it is first asked for: only pseudo labels need it.
+        Only pseudo labels need it: where the trace kept none, it is computed when first asked for.
 
         Returns:
             (layers, B, P, P), float32.
@@ -153,6 +153,8 @@ class SVCNeck(BaseModule):
 
 def attention_over_heads(block: BlockTrace, pair: str, num_heads: int) -> Tensor:
     """Σ_heads softmax(a bᵀ/√d) for the pair 'ab' of q, k and v: (B, N, N), float32."""
+    if pair == 'qk' and block.attention is not None:
+        return block.attention
     a, b = (block.heads(which, num_heads) for which in pair)
     scaled = a * a.shape[-1] ** -0.5
     return torch.cat(

@@ -46,6 +46,17 @@ def test_every_block_on_any_grid(height, width):
     torch.testing.assert_close(trace.blocks[-1].output, literal.tokens, rtol=1e-4, atol=1e-4)
 
 
+def test_kept_attention_changes_nothing_and_is_clips_own():
+    images = random_images(48, 80)
+    plain, keeping = backbone()(images), backbone()(images, attention_layers=6)
+    literal = encode_image(tiny_clip_state(), images, num_calibrated=12)
+    for layer, (block, other) in enumerate(zip(plain.blocks, keeping.blocks, strict=True)):
+        torch.testing.assert_close(other.output, block.output, rtol=1e-5, atol=1e-5)
+        assert (other.attention is None) == (layer < 6)
+    for block, summed in zip(keeping.blocks[6:], literal.attention[-6:], strict=True):
+        torch.testing.assert_close(block.attention, summed, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(('height', 'width'), [(50, 70), (33, 48), (17, 31), (1, 1), (64, 63)])
 def test_odd_sizes_are_padded_with_the_mean_colour(height, width):
     images = random_images(height, width)
