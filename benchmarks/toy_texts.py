@@ -24,7 +24,7 @@ from mmseg_excel.models.svc_neck import SVCNeck
 from mmseg_excel.text.class_texts import build_class_texts
 from mmseg_excel.text.vocabulary import get_vocabulary
 
-SIZE = 96
+SIZE = 64
 SEEDS = (101, 102, 103)
 BATCH = 16
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)

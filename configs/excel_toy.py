@@ -7,14 +7,14 @@ with read_base():
     from ._base_.models.excel_vit_b16 import *
     from ._base_.schedules.voc_30k import *
 
-# A tiny CLIP that knows the world's ten things, on scenes of 96x96 pixels.
-model.data_preprocessor.update(size=(96, 96))
+# A tiny CLIP that knows the world's ten things, on scenes of 64x64 pixels.
+model.data_preprocessor.update(size=(64, 64))
 model.backbone.update(model='excel-toy', pretrained='packaged')
 model.text_head.update(vocabulary='toy', descriptions='toy', in_channels=64, num_attributes=32)
 model.adapter.update(in_channels=128, num_layers=8)
 model.decode_head.update(num_classes=11)
-# Multiples of the patch size, 8: 96, 72, 112, 144.
-tta_model.update(size=96, scales=(1.0, 0.75, 7 / 6, 1.5))
+# Multiples of the patch size, 8: 64, 48, 80, 96.
+tta_model.update(size=64, scales=(1.0, 0.75, 1.25, 1.5))
 
 # A tiny world is learnt in minutes: VOC's schedule, shortened.
 train_cfg.update(max_iters=1500, val_interval=500)

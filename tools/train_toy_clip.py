@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.toy.captions import TEMPLATE, write_caption
-from mmseg_excel.datasets.toy.scenes import Scene, generate_scene
+from mmseg_excel.datasets.toy.scenes import BUSY, Scene, generate_scene
 from mmseg_excel.datasets.toy.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
 
 ASSETS = Path(__file__).parents[1] / 'mmseg_excel' / 'assets'
@@ -36,7 +36,6 @@ NAMES = TOY_CLASSES + TOY_BACKGROUNDS
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
 STD = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
 SIZE = 64
-OBJECT_SCALE = (0.4, 0.9)
 # Most steps see half of the patches, for speed; the last ones see all.
 PATCH_DROPOUT = 0.5
 DROPOUT_UNTIL = 0.85
@@ -45,7 +44,7 @@ DROPOUT_UNTIL = 0.85
 def draw_scenes(seed: int, count: int, rank: int) -> list[Scene]:
     """Return ``count`` scenes of this process's own series."""
     return [
-        generate_scene(np.random.default_rng((seed, rank, number)), SIZE, OBJECT_SCALE)
+        generate_scene(np.random.default_rng((seed, rank, number)), SIZE, BUSY)
         for number in range(count)
     ]
 

@@ -1,4 +1,4 @@
-# The toy world: generated scenes of 96x96 pixels in VOC's layout; everything as for VOC, smaller.
+# The toy world: generated scenes of 64x64 pixels in VOC's layout; everything as for VOC, smaller.
 from mmengine.config import read_base
 
 with read_base():
@@ -6,9 +6,9 @@ with read_base():
 
 data_root = 'data/toy/VOC2012'
 
-train_pipeline[3].update(crop_size=(96, 96))
-train_pipeline[5].update(size=(96, 96))
-test_pipeline[1].update(scale=(96, 96))
+train_pipeline[3].update(crop_size=(64, 64))
+train_pipeline[5].update(size=(64, 64))
+test_pipeline[1].update(scale=(64, 64))
 
 train_dataloader.update(num_workers=2)
 train_dataloader.dataset.update(type='ToyDataset', data_root=data_root, pipeline=train_pipeline)

@@ -1,4 +1,4 @@
-"""Scenes: a backdrop, some clutter, and one to three objects with their masks and visible parts."""
+"""Scenes: a backdrop, some clutter, and one or more objects with their masks and visible parts."""
 
 from __future__ import annotations
 
@@ -27,6 +27,32 @@ _HABITATS = {
     'balloon': ('sky',),
 }
 _FAR = ('sky', 'wall')
+
+
+@dataclass(frozen=True)
+class Style:
+    """How full scenes are.
+
+    Args:
+        counts: Probabilities of one object, two objects and so on.
+        scale: Smallest and largest side of an object, as a fraction of the image's side.
+        clutter: The most things that no class names.
+        horizons: Share of the scenes that show a horizon, where their texture allows one.
+        habitats: Share of the scenes whose texture is chosen to suit the first object.
+    """
+
+    counts: tuple[float, ...]
+    scale: tuple[float, float]
+    clutter: int
+    horizons: float
+    habitats: float
+
+
+CALM = Style(counts=(0.75, 0.25), scale=(0.5, 0.85), clutter=1, horizons=0.3, habitats=0.15)
+"""What the toy world looks like."""
+
+BUSY = Style(counts=(0.4, 0.4, 0.2), scale=(0.4, 0.9), clutter=3, horizons=0.65, habitats=0.3)
+"""What the toy CLIP learns from: more at once, so that it has to tell things apart."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +95,24 @@ class Scene:
         return tuple(name for name in TOY_CLASSES if name in present)
 
 
-def generate_scene(
-    rng: np.random.Generator, size: int, scale: tuple[float, float] = (0.4, 0.75)
-) -> Scene:
+def generate_scene(rng: np.random.Generator, size: int, style: Style = CALM) -> Scene:
     """Draw one scene.
 
     Args:
         rng: Source of all randomness; the same generator state gives the same scene.
         size: Side of the square image in pixels.
-        scale: Smallest and largest side of an object, as a fraction of the image's side.
+        style: How full the scene is. Default: as the toy world's scenes are.
     """
-    names = rng.choice(TOY_CLASSES, size=rng.choice((1, 2, 3), p=(0.4, 0.4, 0.2)), replace=False)
-    canvas, backgrounds = _paint_backdrop(rng, size, str(names[0]))
-    backgrounds += _scatter_clutter(rng, canvas)
+    count = 1 + rng.choice(len(style.counts), p=style.counts)
+    names = rng.choice(TOY_CLASSES, size=count, replace=False)
+    canvas, backgrounds = _paint_backdrop(rng, size, style, str(names[0]))
+    backgrounds += _scatter_clutter(rng, canvas, style.clutter)
 
     instances = np.zeros((size, size), np.uint8)
     parts_seen = np.zeros((size, size), np.uint8)
     drawn = []
     for name, (centre, side) in zip(
-        names.tolist(), _place(rng, len(names), size, scale), strict=False
+        names.tolist(), _place(rng, len(names), size, style.scale), strict=False
     ):
         visible = contrasting(_local_colour(canvas, centre, side))
         brush = Brush(rng, MAIN_COLOURS[name], visible)
@@ -106,11 +131,11 @@ def generate_scene(
 
 
 def _paint_backdrop(
-    rng: np.random.Generator, size: int, guest: str
+    rng: np.random.Generator, size: int, style: Style, guest: str
 ) -> tuple[np.ndarray, list[str]]:
     """Return a canvas (size, size, 3) and its texture names; often one that suits ``guest``."""
-    near = str(rng.choice(_HABITATS[guest] if rng.random() < 0.3 else list(TEXTURES)))
-    if near in _FAR or rng.random() < 0.35:
+    near = str(rng.choice(_HABITATS[guest] if rng.random() < style.habitats else list(TEXTURES)))
+    if near in _FAR or rng.random() >= style.horizons:
         return _as_uint8(TEXTURES[near](rng, size, size)), [near]
     far = str(rng.choice(_FAR, p=(0.75, 0.25)))
     horizon = int(size * rng.uniform(0.25, 0.65))
@@ -120,10 +145,10 @@ def _paint_backdrop(
     return _as_uint8(canvas), [far, near]
 
 
-def _scatter_clutter(rng: np.random.Generator, canvas: np.ndarray) -> list[str]:
-    """Draw up to three things that no class names, and return what they are called."""
+def _scatter_clutter(rng: np.random.Generator, canvas: np.ndarray, most: int) -> list[str]:
+    """Draw up to ``most`` things that no class names, and return what they are called."""
     names = []
-    for _ in range(rng.integers(0, 4)):
+    for _ in range(rng.integers(0, most + 1)):
         name = str(rng.choice(('cloud', 'stone', 'box')))
         x, y = rng.uniform(0, len(canvas), 2)
         side = len(canvas) * rng.uniform(0.06, 0.15)

@@ -17,7 +17,7 @@ from .scenes import Scene, generate_scene
 from .vocabulary import TOY_PALETTE
 
 _STAMP = 'toy_world.json'
-_VERSION = 1
+_VERSION = 2
 # Sets a world's scenes apart from those that the toy CLIP is trained on.
 _SERIES = 2012
 _BORDER_VALUE = 255
@@ -25,7 +25,7 @@ _BORDER_RGB = (224, 224, 192)
 
 
 def write_voc_layout(
-    root: str | Path, num_train: int = 200, num_val: int = 60, size: int = 96, seed: int = 0
+    root: str | Path, num_train: int = 600, num_val: int = 100, size: int = 64, seed: int = 0
 ) -> Path:
     """Write a toy world as ``root/VOC2012`` and return that folder.
 

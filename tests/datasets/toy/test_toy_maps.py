@@ -17,7 +17,7 @@ from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
 STD = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
 ROOT = Path(__file__).parents[3]
-SIZE = 96
+SIZE = 64
 
 
 @pytest.fixture(scope='module')
