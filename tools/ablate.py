@@ -17,6 +17,7 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 from mmseg_excel.ablation import Report, ResultsFile, Table, load_table, runs_of, sweep
+from mmseg_excel.ablation.job import training_split
 from mmseg_excel.ablation.sweep import check_devices, default_devices
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.text.atomic import write_atomically
@@ -79,7 +80,7 @@ def check_data(args: argparse.Namespace) -> None:
     register_all_modules(init_default_scope=True)
     cfg = Config.fromfile(args.base)
     cfg.merge_from_dict(args.cfg_options)
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, training_split(cfg)):
         DATASETS.build(loader.dataset)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import multiprocessing
 import os
 import resource
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -105,14 +107,19 @@ def _training_config(run: Run, folder: Path) -> Config:
     return cfg
 
 
+def training_split(cfg: Config) -> dict:
+    """Data loader of the training images that have masks: ``train.txt`` beside the val list."""
+    loader = deepcopy(cfg.val_dataloader)
+    loader.dataset.ann_file = str(Path(loader.dataset.ann_file).with_name(_TRAINING_SPLIT))
+    return loader
+
+
 def _pseudo_scores(model: ExCEL, cfg: Config, dynamic: bool) -> dict[str, float]:
     def predict(inputs: torch.Tensor, samples: list[SegDataSample]) -> list[SegDataSample]:
         scores = model.pseudo_labels(inputs, samples, dynamic).dense_scores(model.num_classes)
         return model.postprocess_result(scores, samples)
 
-    loader = cfg.val_dataloader
-    loader.dataset.ann_file = str(Path(loader.dataset.ann_file).with_name(_TRAINING_SPLIT))
-    scores = _evaluate(model, loader, predict)
+    scores = _evaluate(model, training_split(cfg), predict)
     return {f'pseudo_{name}': value for name, value in scores.items()}
 
 
@@ -137,7 +144,7 @@ def _evaluate(
 
 def _end_with_parent() -> None:
     """End this process soon after the sweep that started it is killed."""
-    parent = os.getppid()
+    parent = multiprocessing.parent_process().pid
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -79,15 +79,13 @@ def check_devices(devices: Sequence[str]) -> None:
     Raises:
         ValueError: Says which, and the way out.
     """
-    has_gpu = torch.cuda.is_available()
+    there = default_devices()
     for device in devices:
-        if device == 'cpu' and has_gpu:
+        if device not in there:
             raise ValueError(
-                'The runs of a machine with GPUs take one: give cuda:0 or so, or hide the GPUs by '
-                'CUDA_VISIBLE_DEVICES= in the environment.'
+                f"Device '{device}' is not to be had: choose from {', '.join(there)}. A machine "
+                'with GPUs sweeps on its CPU if CUDA_VISIBLE_DEVICES= hides them.'
             )
-        if device != 'cpu' and (not has_gpu or torch.device(device).type != 'cuda'):
-            raise ValueError(f"Device '{device}' is not there: give cpu, or cuda:0 and so on.")
 
 
 def default_devices() -> list[str]:

@@ -1,7 +1,8 @@
 """Sweeps in processes of their own, the package imported once: `python -m tests.ablation.sweeps`.
 
-Runs a small sweep on the toy world unbroken, then another one that is killed three times.
-Prints, as JSON, at which share of the unbroken time each kill came, and whether it hit a sweep.
+Runs a small sweep on the toy world unbroken, then another one that is killed three times, then one
+with a setting that cannot run. Prints, as JSON, at which share of the unbroken time each kill came,
+whether it hit a sweep, and the exit code of the last one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ rows = [
     dict(label='5', options={'model.neck.num_layers': 5}, paper={'M': 78.0, 'Seg.': 77.2}),
 ]
 """
+BAD_TABLE = """
+name = 'y'
+title = 'A setting that cannot run'
+head = 'C'
+columns = ('M, training-free',)
+rows = [
+    dict(label='bad', options={'model.text_head.in_channels': 3}),
+    dict(label='good', options={}),
+]
+"""
 # All three phases, and a checkpoint after every iteration.
 OPTIONS = [
     'train_cfg.max_iters=3',
@@ -42,15 +53,16 @@ OPTIONS = [
 ]
 
 
-def start(folder: Path, name: str) -> int:
+def start(folder: Path, name: str, table: str = TABLE) -> int:
     """Fork a sweep into `folder/name`."""
     pid = os.fork()
     if pid:
         return pid
     os.setpgid(0, 0)
+    (folder / f'{name}.py').write_text(table)
     data = f'data_root={folder}/VOC2012'
     code = run_tool(
-        'ablate', folder / 'table.py', '--base', ROOT / 'configs/excel_toy.py',
+        'ablate', folder / f'{name}.py', '--base', ROOT / 'configs/excel_toy.py',
         '--work-dir', folder / name, '--cfg-options', *OPTIONS,
         f'train_dataloader.dataset.{data}', f'val_dataloader.dataset.{data}',
     )  # fmt: skip
@@ -58,9 +70,9 @@ def start(folder: Path, name: str) -> int:
     os._exit(code)
 
 
-def finish(pid: int) -> None:
+def finish(pid: int) -> int:
     _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    return os.waitstatus_to_exitcode(status)
 
 
 def kill_after(pid: int, seconds: float) -> bool:
@@ -74,9 +86,8 @@ def kill_after(pid: int, seconds: float) -> bool:
 def main(folder: Path, seed: int) -> None:
     import mmseg_excel.ablation  # noqa: F401
 
-    (folder / 'table.py').write_text(TABLE)
     begin = time.monotonic()
-    finish(start(folder, 'unbroken'))
+    assert finish(start(folder, 'unbroken')) == 0
     duration = time.monotonic() - begin
 
     draw = random.Random(seed)
@@ -85,8 +96,9 @@ def main(folder: Path, seed: int) -> None:
         share = draw.uniform(0.05, 0.5)
         hit = kill_after(start(folder, 'killed'), share * duration)
         kills.append((share, hit))
-    finish(start(folder, 'killed'))
-    print(json.dumps(dict(kills=kills, duration=duration)))
+    assert finish(start(folder, 'killed')) == 0
+    failing = finish(start(folder, 'failing', BAD_TABLE))
+    print(json.dumps(dict(kills=kills, failing=failing)))
 
 
 if __name__ == '__main__':

@@ -23,13 +23,15 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('sweeps')
     write_voc_layout(folder, num_train=3, num_val=2)
     seed = random.randrange(10**6)
-    environment = dict(MMSEG_EXCEL_CACHE=str(folder / 'cache'), OMP_NUM_THREADS='1')
+    environment = dict(
+        MMSEG_EXCEL_CACHE=str(folder / 'cache'), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''
+    )
     result = subprocess.run(
         [sys.executable, '-m', 'tests.ablation.sweeps', folder, str(seed)],
         cwd=ROOT, env=os.environ | environment, text=True, capture_output=True,
     )  # fmt: skip
     assert result.returncode == 0, f'seed {seed}: {result.stderr[-3000:]}{logs(folder)}'
-    (folder / 'kills.json').write_text(result.stdout.splitlines()[-1])
+    (folder / 'summary.json').write_text(result.stdout.splitlines()[-1])
     return folder
 
 
@@ -42,7 +44,7 @@ def results(folder: Path, name: str) -> dict:
 
 
 def test_a_sweep_killed_three_times_ends_with_the_same_results(folder):
-    kills = json.loads((folder / 'kills.json').read_text())['kills']
+    kills = json.loads((folder / 'summary.json').read_text())['kills']
     assert len(kills) == 3 and kills[0][1], kills
     unbroken, killed = results(folder, 'unbroken'), results(folder, 'killed')
     assert unbroken.pop('measured').keys() == killed.pop('measured').keys()
@@ -87,3 +89,12 @@ def test_the_tables_show_the_scores(folder):
         assert not any(map(math.isnan, numbers))
         free, m, seg = (f'{number:.1f}' for number in numbers)
         assert f'| {layers} | {free} | {m} | {paper[0]} | {seg} | {paper[1]} |' in text
+
+
+def test_a_run_that_fails_does_not_stop_the_others(folder):
+    assert json.loads((folder / 'summary.json').read_text())['failing'] == 1
+    (run,) = results(folder, 'failing')['runs'].values()
+    text = (folder / 'failing/tables.md').read_text()
+    assert '| bad | – |' in text
+    assert f'| good | {run["scores"]["pseudo_mIoU"]:.1f} |' in text
+    assert sum('in_channels' in path.read_text() for path in folder.glob('failing/runs/*/log.txt'))

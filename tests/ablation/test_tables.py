@@ -9,6 +9,7 @@ import pytest
 
 from mmseg_excel.ablation import Report, ResultsFile, Row, Table, load_table, runs_of
 from mmseg_excel.ablation.report import mean_and_deviation, pairs_in_order
+from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
 from ..datasets.tools import run_tool
 
@@ -133,9 +134,14 @@ def test_bad_tables_are_refused(tmp_path, capsys, sentence):
 
 def test_bad_devices_results_and_data_are_refused(tmp_path, capsys):
     assert ablate(tmp_path, TABLES[0], '--devices', 'tpu') == 2
-    assert "'tpu' is not there" in _error(capsys)
+    assert "'tpu' is not to be had" in _error(capsys)
     assert ablate(tmp_path, TABLES[0]) == 2
     assert 'data/toy' in _error(capsys)
+    write_voc_layout(tmp_path / 'data/toy', num_train=1, num_val=1)
+    lists = tmp_path / 'data/toy/VOC2012/ImageSets/Segmentation'
+    (lists / 'train.txt').unlink()
+    assert ablate(tmp_path, TABLES[0]) == 2
+    assert 'train.txt' in _error(capsys)
     (tmp_path / 'work').mkdir(exist_ok=True)
     (tmp_path / 'work/results.json').write_text(json.dumps(dict(schema_version=0)))
     assert ablate(tmp_path, TABLES[0]) == 2
@@ -144,7 +150,8 @@ def test_bad_devices_results_and_data_are_refused(tmp_path, capsys):
 
 def ablate(folder: Path, *args: object) -> int:
     data = ['train_dataloader', 'val_dataloader']
-    options = [f'{name}.dataset.data_root={folder}/data/toy' for name in data]
+    root = f'{folder}/data/toy/VOC2012'
+    options = [f'{name}.dataset.data_root={root}' for name in data]
     return run_tool(
         'ablate', *args, '--base', TOY, '--work-dir', folder / 'work', '--cfg-options', *options
     )

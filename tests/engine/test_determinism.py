@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.determinism import set_randomness
 
 ROOT = Path(__file__).parents[2]
-ITERATIONS = 12
+ITERATIONS = 9
 
 
 class Recorder(Hook):
@@ -117,3 +118,14 @@ def test_a_broken_run_resumes_to_the_same_bits(folder, losses):
 def test_another_seed_gives_other_losses(folder, losses):
     cfg = config(folder, 'other', workers=0, seed=4)
     assert train(cfg, stop_before=2)[0] != losses[0]
+
+
+def test_the_seed_of_the_command_line_wins_and_cublas_is_told(monkeypatch):
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG', raising=False)
+    cfg = Config(dict(randomness=dict(seed=1, diff_rank_seed=True)))
+    set_randomness(cfg)
+    assert cfg.randomness == dict(seed=1, diff_rank_seed=True)
+    assert 'CUBLAS_WORKSPACE_CONFIG' not in os.environ
+    set_randomness(cfg, 5, deterministic=True)
+    assert cfg.randomness == dict(seed=5, diff_rank_seed=True, deterministic=True)
+    assert os.environ['CUBLAS_WORKSPACE_CONFIG'] == ':4096:8'
