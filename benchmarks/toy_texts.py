@@ -25,16 +25,17 @@ from mmseg_excel.text.class_texts import build_class_texts
 from mmseg_excel.text.vocabulary import get_vocabulary
 
 SIZE = 64
-SEEDS = (101, 102, 103)
+# K and lambda of the toy recipe were chosen on the scenes of seeds 101 to 103.
+SEEDS = (201, 202, 203)
 BATCH = 16
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
 STD = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
-DEFAULTS = dict(num_attributes=32, keep_ratio=0.9, attribute_weight=1.0)
+DEFAULTS = dict(num_attributes=32, keep_ratio=0.9, attribute_weight=4.0)
 SETTINGS = {
     'Global': dict(mode='global'),
     'Fuse': dict(mode='fuse'),
     'Attributes': {},
-    **{f'lambda {value}': dict(attribute_weight=value) for value in (0.1, 0.5, 1.0, 2.0)},
+    **{f'lambda {value}': dict(attribute_weight=value) for value in (0.1, 0.5, 1.0, 2.0, 4.0)},
     **{f'K_r {value}': dict(keep_ratio=value) for value in (0.1, 0.5, 0.9, 1.0)},
     **{f'K {value}': dict(num_attributes=value) for value in (8, 16, 32, 64, 112)},
 }

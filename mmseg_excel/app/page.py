@@ -117,7 +117,7 @@ class Page:
                 1, self.desk.num_blocks, now.num_layers, step=1, label='N, calibrated blocks'
             ),
             'attribute_weight': gr.Slider(
-                0, 4, now.attribute_weight, step=0.1, label='λ, weight of the attributes'
+                0, 8, now.attribute_weight, step=0.1, label='λ, weight of the attributes'
             ),
             'keep_ratio': gr.Slider(
                 0.05, 1, now.keep_ratio, step=0.05, label='K_r, share of attributes kept'
