@@ -44,7 +44,7 @@ def execute(run: Run, folder: Path, device: str) -> None:
 
     Args:
         run: What to measure.
-        folder: Of this run alone.
+        folder: Of this run alone, named by its key.
         device: ``'cpu'``, ``'cuda:0'``...
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +53,7 @@ def execute(run: Run, folder: Path, device: str) -> None:
     if device != 'cpu':
         torch.cuda.set_device(device)
     with _alone_in(folder):
+        run.check_unchanged(folder.name)
         start = time.perf_counter()
         measure = dict(static=_static_scores, train=_trained_scores)[run.kind]
         scores = measure(run, folder)

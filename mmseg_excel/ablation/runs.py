@@ -37,12 +37,14 @@ class Run:
         base: Base config file.
         options: Overrides of it, by dotted name.
         seed: Of a training; None for what draws no random numbers.
+        label: What the run is called in messages.
     """
 
     kind: str
     base: str
     options: Mapping[str, object] = field(hash=False)
     seed: int | None = None
+    label: str = ''
 
     def config(self) -> Config:
         """The base config with the overrides, without drawing hooks: nobody watches a sweep.
@@ -72,6 +74,20 @@ class Run:
         """Name of the run: equal for runs with equal results."""
         seed = '' if self.seed is None else f'-seed{self.seed}'
         return f'{self.kind}-{self.config_hash[:12]}{seed}'
+
+    def check_unchanged(self, key: str) -> None:
+        """Refuse to run if files changed since the key was made of them.
+
+        Raises:
+            RuntimeError: The config, CLIP or the descriptions are others.
+        """
+        _hash.cache_clear()
+        _file_hash.cache_clear()
+        if self.key != key:
+            raise RuntimeError(
+                f"'{self.base}', CLIP or the descriptions changed while the sweep ran: start it "
+                'again.'
+            )
 
     @property
     def config_hash(self) -> str:
@@ -105,9 +121,10 @@ def runs_of_cell(
 ) -> list[Run]:
     """The runs whose scores one cell of a table is the mean of."""
     kind = COLUMNS[column].kind
+    label = ', '.join(f'{name}={value}' for name, value in row.options.items()) or 'as the base'
     # What is training-free draws no random numbers.
     return [
-        Run(kind, base, {**options, **row.options}, seed)
+        Run(kind, base, {**options, **row.options}, seed, label)
         for seed in (seeds if kind == 'train' else [None])
     ]
 

@@ -103,6 +103,5 @@ def _collect(key: str, folder: Path, results: ResultsFile) -> bool:
 
 
 def _done(key: str, run: Run, results: ResultsFile) -> str:
-    settings = ', '.join(f'{name}={value}' for name, value in run.changes.items()) or 'as the base'
     scores = ', '.join(f'{name} {value:.1f}' for name, value in results.scores(key).items())
-    return f'{key} ({settings}): {scores}; {results.measured(key)["seconds"]} s'
+    return f'{key} ({run.label}): {scores}; {results.measured(key)["seconds"]} s'

@@ -9,6 +9,7 @@ import pytest
 
 from mmseg_excel.ablation import Report, ResultsFile, Row, Table, load_table, runs_of
 from mmseg_excel.ablation.report import mean_and_deviation, pairs_in_order
+from mmseg_excel.ablation.runs import runs_of_cell
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
 from ..datasets.tools import run_tool
@@ -33,22 +34,18 @@ def test_every_table_of_the_supplement_is_there(tables):
 def test_the_row_of_the_defaults_is_the_papers_best(tables):
     for table in tables[1:]:
         best = max(table.rows, key=lambda row: row.paper['Seg.'])
-        changes = next(iter(runs_of([_one(table, best)], TOY, {}, [0]).values())).changes
-        assert changes == {}, table.name
+        (run,) = runs_of_cell(best, 'Seg.', str(CONFIGS / 'excel_voc.py'), {}, [0])
+        assert run.changes == {}, table.name
         for column, value in DEFAULT.items():
             assert best.paper.get(column, value) == value
         assert best.paper.get('Precision', 85.0) == 85.0
-
-
-def _one(table: Table, row: Row) -> Table:
-    return Table(table.name, table.title, table.head, ('Seg.',), [row])
 
 
 @pytest.mark.parametrize('base', ['excel_toy', 'excel_voc'])
 def test_equal_settings_run_once(tables, base, tmp_path):
     weights = tmp_path / 'clip.pt'
     weights.write_bytes(b'any')
-    options = {'model.backbone.pretrained': str(weights)}
+    options = {'model.backbone.pretrained': str(weights), 'model.text_head.attribute_weight': 1.0}
     runs = runs_of(tables, str(CONFIGS / f'{base}.py'), options, [0, 1, 2])
     kinds = [run.kind for run in runs.values()]
     # 3 + 3 + 3 + 3 + 3 + 3 + 2 + 4 settings beside the default; without training 16, and 2 of
@@ -72,6 +69,17 @@ def test_whatever_decides_a_result_changes_its_key(tables, tmp_path):
     copy = tmp_path / 'other.pt'
     copy.write_bytes(b'two')
     assert not keys(**{'model.backbone.pretrained': str(copy)}) & first
+
+
+def test_a_run_refuses_files_that_changed_under_way(tables, tmp_path):
+    clip = tmp_path / 'clip.pt'
+    clip.write_bytes(b'one')
+    runs = runs_of(tables[:1], TOY, {'model.backbone.pretrained': str(clip)}, [0])
+    key, run = next(iter(runs.items()))
+    run.check_unchanged(key)
+    clip.write_bytes(b'two')
+    with pytest.raises(RuntimeError, match='changed while the sweep ran'):
+        run.check_unchanged(key)
 
 
 def test_training_free_tables_have_no_other_runs(tables):
