@@ -31,6 +31,9 @@ from mmseg_excel.visualization import paint_labels, save_panel
 CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'
 CALIBRATIONS = dict(
     qk=dict(mode='q-k', num_layers=5),
+    qk1=dict(mode='q-k', num_layers=1),
+    qq5=dict(mode='q-q', num_layers=5),
+    kk5=dict(mode='k-k', num_layers=5),
     vv1=dict(mode='v-v', num_layers=1),
     vv5=dict(mode='v-v', num_layers=5),
     qkv1=dict(mode='qkv', num_layers=1),
