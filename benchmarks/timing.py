@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -59,10 +59,16 @@ def _synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def process_peak_bytes() -> int:
-    """Most memory this process ever held: meaningful in a fresh process."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == 'darwin' else peak * 1024
+def peak_bytes(run: Run) -> int:
+    """Most memory this process holds during a run (Linux): meaningful in a fresh process.
+
+    Memory that was used before and given back does not count.
+    """
+    ctypes.CDLL(None).malloc_trim(0)
+    Path('/proc/self/clear_refs').write_text('5')
+    run()
+    status = Path('/proc/self/status').read_text()
+    return int(status.split('VmHWM:')[1].split()[0]) * 1024
 
 
 def cuda_peak_bytes(run: Run) -> int:

@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.case import Case, build_case
 from benchmarks.stages import STAGES
-from benchmarks.timing import Run, cuda_peak_bytes, interleaved, machine, process_peak_bytes
+from benchmarks.timing import Run, cuda_peak_bytes, interleaved, machine, peak_bytes
 
 # The literal implementation runs in fp32; ours in fp32 and under bf16 autocast.
 VARIANTS = ('literal', 'fp32', 'bf16')
@@ -94,8 +94,7 @@ def peak_in_fresh_process(stage: str, variant: str, args: argparse.Namespace) ->
 def _peak_of_one_run(stage: str, variant: str, args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads or torch.get_num_threads())
     case = build_case(args.model, args.batch, args.side, args.tags)
-    prepare(stage, case)[variant]()
-    return process_peak_bytes()
+    return peak_bytes(prepare(stage, case)[variant])
 
 
 def print_header() -> None:

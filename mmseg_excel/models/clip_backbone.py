@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
+from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
@@ -147,8 +148,23 @@ def _run_block(block: nn.Module, x: Tensor, keep_attention: bool) -> BlockTrace:
     else:
         mixed, summed = F.scaled_dot_product_attention(q, k, v), None
     attended = x + attention.out_proj(mixed.transpose(1, 2).flatten(2))
-    output = attended + block.mlp(block.ln_2(attended))
+    output = attended + _mlp(block, block.ln_2(attended))
     return BlockTrace(qkv, attended, output, attention.out_proj, summed)
+
+
+def _mlp(block: nn.Module, x: Tensor) -> Tensor:
+    """The block's MLP.
+
+    QuickGELU(h) = h σ(1.702 h) = silu(1.702 h) / 1.702, and both factors come free with the
+    matrix products around it: one pass over the widest tensor instead of three.
+    """
+    inner, activation, outer = block.mlp
+    if not isinstance(activation, QuickGELU):
+        return block.mlp(x)
+    rows = x.flatten(0, 1)
+    hidden = torch.addmm(inner.bias, rows, inner.weight.T, beta=1.702, alpha=1.702)
+    hidden = F.silu(hidden, inplace=True)
+    return torch.addmm(outer.bias, hidden, outer.weight.T, alpha=1 / 1.702).view_as(x)
 
 
 def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
