@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import mmseg
@@ -105,6 +106,25 @@ def test_multi_scale_test_of_the_checkpoint(folder, unbroken):
         f'unbroken/iter_{MAX_ITERS}.pth', '--tta', work_dir='tested',
     )  # fmt: skip
     assert 'mIoU' in output
+
+
+def test_the_evaluation_servers_upload(folder, unbroken):
+    names = sorted(VAL)
+    lists = folder / 'data/VOCdevkit/VOC2012/ImageSets/Segmentation'
+    (lists / 'test.txt').write_text('\n'.join(names) + '\n')
+    options = [*SHORTENED, 'format_only_evaluator.num_images=2']
+    options += ['format_only_dataloader.num_workers=0']
+    options += ['format_only_dataloader.persistent_workers=False']
+    run(
+        folder, ROOT / 'tools/test.py', ROOT / 'configs/excel_voc.py',
+        f'unbroken/iter_{MAX_ITERS}.pth', '--format-only', work_dir='server', options=options,
+    )  # fmt: skip
+    results = folder / 'results/VOC2012/Segmentation/comp6_test_cls'
+    assert sorted(path.stem for path in results.glob('*.png')) == names
+    with tarfile.open(folder / 'results/comp6_test_cls.tar') as archive:
+        files = [item.name for item in archive.getmembers() if item.isfile()]
+    inside = 'results/VOC2012/Segmentation/comp6_test_cls'
+    assert sorted(files) == [f'{inside}/{name}.png' for name in names]
 
 
 def test_an_existing_code_base_trains_with_its_own_tool(folder):
