@@ -46,6 +46,13 @@ setup(
         # The page of tools/app.py.
         'app': ['gradio>=6'],
         # The page is tested, in Chromium where there is one.
-        'dev': ['pytest>=8', 'pytest-timeout', 'ruff>=0.6', 'selenium', 'gradio>=6'],
+        'dev': [
+            'pytest>=8',
+            'pytest-timeout',
+            'pytest-xdist',
+            'ruff>=0.6',
+            'selenium',
+            'gradio>=6',
+        ],
     },
 )
