@@ -1,8 +1,12 @@
 """What several folders of tests share."""
 
 import shutil
+import signal
 
 import pytest
+
+# Jobs that a shell starts in the background ignore Ctrl-C, and so would the programs under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')

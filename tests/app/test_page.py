@@ -165,7 +165,7 @@ def test_the_models_own_classes_and_their_knobs(visitor):
     visitor.type('cat, boat')
     visitor.wait(lambda: visitor.captions('maps') == ['boat', 'cat'])
     visitor.wait(lambda: 'Attributes from descriptions' in visitor.text('note'))
-    for name, value in {'attribute_weight': 4, 'keep_ratio': 0.1}.items():
+    for name, value in {'attribute_weight': 1, 'keep_ratio': 0.1}.items():
         before = visitor.sources('maps')
         visitor.set_slider(name, value)
         visitor.wait(lambda: visitor.sources('maps') != before)  # noqa: B023
