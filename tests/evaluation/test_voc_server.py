@@ -111,7 +111,8 @@ def test_missing_and_strange_files_are_named(tmp_path):
 
 def test_the_config_reads_test_images_without_masks_or_tags(tmp_path):
     init_default_scope('mmseg')
-    config = Config.fromfile(Path(__file__).parents[2] / 'configs/_base_/datasets/voc_test_server.py')
+    configs = Path(__file__).parents[2] / 'configs'
+    config = Config.fromfile(configs / '_base_/datasets/voc_test_server.py')
     assert config.format_only_evaluator.type == 'VOCServerExport'
     for folder in ('JPEGImages', 'ImageSets/Segmentation'):
         (tmp_path / folder).mkdir(parents=True)
