@@ -216,7 +216,9 @@ class ExCELInferencer:
             dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
         )
         pixels = np.ascontiguousarray(bgr[..., ::-1])
-        return EncodedImage(name, pixels, batch['inputs'], self.model.backbone(batch['inputs']))
+        # Every question needs the attention for its pseudo label: it is kept, too.
+        trace = self.model.backbone(batch['inputs'], self.model.neck.num_attention)
+        return EncodedImage(name, pixels, batch['inputs'], trace)
 
     @torch.no_grad()
     def ask(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -169,13 +169,18 @@ def _mlp(block: nn.Module, x: Tensor) -> Tensor:
 
 def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Attend with q, k, v (B, H, N, d): the mixed values, and Σ_heads attention (B, N, N)."""
-    scaled = q * q.shape[-1] ** -0.5
     mixed, summed = [], []
-    for queries, keys, values in cache_blocks(scaled, k, v):
-        attention = (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32)
+    for attention, (values,) in zip(attention_blocks(q, k), cache_blocks(v), strict=True):
         mixed.append(attention.to(values.dtype) @ values)
         summed.append(attention.sum(dim=1))
     return torch.cat(mixed), torch.cat(summed)
+
+
+def attention_blocks(a: Tensor, b: Tensor) -> Iterator[Tensor]:
+    """Yield softmax(a bᵀ/√d) of (B, H, N, d), part of a batch at a time: float32 (b, H, N, N)."""
+    scaled = a * a.shape[-1] ** -0.5
+    for queries, keys in cache_blocks(scaled, b):
+        yield (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32)
 
 
 def resize_position_embedding(

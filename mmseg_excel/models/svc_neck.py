@@ -11,8 +11,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .blocking import cache_blocks
-from .clip_backbone import BlockTrace, CLIPTrace
+from .clip_backbone import BlockTrace, CLIPTrace, attention_blocks
 
 # The similarities averaged with equal weights w_i into the calibrated attention (method 3).
 SIMILARITIES = {
@@ -156,10 +155,4 @@ def attention_over_heads(block: BlockTrace, pair: str, num_heads: int) -> Tensor
     if pair == 'qk' and block.attention is not None:
         return block.attention
     a, b = (block.heads(which, num_heads) for which in pair)
-    scaled = a * a.shape[-1] ** -0.5
-    return torch.cat(
-        [
-            (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32).sum(dim=1)
-            for queries, keys in cache_blocks(scaled, b)
-        ]
-    )
+    return torch.cat([attention.sum(dim=1) for attention in attention_blocks(a, b)])
