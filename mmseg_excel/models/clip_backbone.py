@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
 from .blocking import cache_blocks
+from .frozen_linear import frozen_linear
 
 
 @dataclass
@@ -138,7 +139,7 @@ class FrozenCLIP(BaseModule):
 
 def _run_block(block: nn.Module, x: Tensor, keep_attention: bool) -> BlockTrace:
     attention = block.attn
-    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
+    qkv = frozen_linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
     q, k, v = (
         part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
         for part in qkv.chunk(3, dim=-1)
@@ -147,24 +148,24 @@ def _run_block(block: nn.Module, x: Tensor, keep_attention: bool) -> BlockTrace:
         mixed, summed = mix_and_sum_heads(q, k, v)
     else:
         mixed, summed = F.scaled_dot_product_attention(q, k, v), None
-    attended = x + attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    out_proj = attention.out_proj
+    attended = x + frozen_linear(mixed.transpose(1, 2).flatten(2), out_proj.weight, out_proj.bias)
     output = attended + _mlp(block, block.ln_2(attended))
-    return BlockTrace(qkv, attended, output, attention.out_proj, summed)
+    return BlockTrace(qkv, attended, output, out_proj, summed)
 
 
 def _mlp(block: nn.Module, x: Tensor) -> Tensor:
     """The block's MLP.
 
-    QuickGELU(h) = h σ(1.702 h) = silu(1.702 h) / 1.702, and both factors come free with the
-    matrix products around it: one pass over the widest tensor instead of three.
+    QuickGELU(h) = h σ(1.702 h) = silu(1.702 h) / 1.702: with both factors on the narrow tensors
+    around it, one pass over the wide one instead of three.
     """
     inner, activation, outer = block.mlp
     if not isinstance(activation, QuickGELU):
         return block.mlp(x)
-    rows = x.flatten(0, 1)
-    hidden = torch.addmm(inner.bias, rows, inner.weight.T, beta=1.702, alpha=1.702)
+    hidden = frozen_linear(1.702 * x, inner.weight, 1.702 * inner.bias)
     hidden = F.silu(hidden, inplace=True)
-    return torch.addmm(outer.bias, hidden, outer.weight.T, alpha=1 / 1.702).view_as(x)
+    return frozen_linear(hidden, outer.weight, 1.702 * outer.bias).div_(1.702)
 
 
 def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

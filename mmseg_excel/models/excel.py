@@ -122,7 +122,7 @@ class ExCEL(BaseSegmentor):
 
         full = resize_by_products(logits, inputs.shape[2:])
         loss_decode = self.decode_head.loss_decode
-        pair_labels = full.argmax(dim=1) if self.phase.pairs_from_prediction else labels
+        pair_labels = full.max(dim=1).indices if self.phase.pairs_from_prediction else labels
         return {
             loss_decode.loss_name: loss_decode(full, labels),
             'loss_diversity': self.loss_diversity(

@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from .clip_backbone import BlockTrace, CLIPTrace, attention_blocks
+from .frozen_linear import frozen_linear
 
 # The similarities averaged with equal weights w_i into the calibrated attention (method 3).
 SIMILARITIES = {
@@ -74,7 +75,7 @@ class Calibration:
             relation: R, (B, P, P), rows summing to one.
         """
         values = sum(
-            F.linear(block.qkv.chunk(3, dim=-1)[2][:, 1:], block.out_proj.weight)
+            frozen_linear(block.qkv.chunk(3, dim=-1)[2][:, 1:], block.out_proj.weight)
             for block in self.calibrated_blocks
         )
         shift = self.trace.num_heads * (relation @ values)
@@ -120,7 +121,8 @@ class SVCNeck(BaseModule):
         tokens = trace.blocks[first - 1].output if first else trace.tokens
         for block in trace.blocks[first:]:
             attention = self._calibrated_attention(block, trace.num_heads)
-            tokens = tokens + block.out_proj(attention @ block.qkv.chunk(3, dim=-1)[2])
+            mixed = attention @ block.qkv.chunk(3, dim=-1)[2]
+            tokens = tokens + frozen_linear(mixed, block.out_proj.weight, block.out_proj.bias)
         tokens = torch.cat([trace.blocks[-1].output[:, :1], tokens[:, 1:]], dim=1)
         return Calibration(
             trace=trace,

@@ -140,7 +140,7 @@ class ExCELTTAModel(BaseTTAModel):
     def _with_prediction(self, sample: SegDataSample, logits: Tensor) -> SegDataSample:
         sample.seg_logits = PixelData(data=logits)
         scores = self._post_process(logits, sample.img_path) if self.post_processor else logits
-        sample.pred_sem_seg = PixelData(data=scores.argmax(dim=0, keepdim=True))
+        sample.pred_sem_seg = PixelData(data=scores.max(dim=0, keepdim=True).indices)
         return sample
 
     def _post_process(self, logits: Tensor, image_path: str) -> Tensor:

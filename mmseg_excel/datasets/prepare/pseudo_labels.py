@@ -142,7 +142,7 @@ def _finished(
     """Predictions with their labels, uint8 (H, W), in the order in which they are ready."""
     if crf is None:
         for prediction in predictions:
-            channels = prediction.probabilities.argmax(dim=0).cpu().numpy()
+            channels = prediction.probabilities.max(dim=0).indices.cpu().numpy()
             yield prediction, prediction.labels[channels]
         return
     with CRFPool(crf) as pool:
