@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
-from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
-from .blocking import cache_blocks
-from .frozen_linear import frozen_linear
-
-
-@dataclass
-class BlockTrace:
-    """What one transformer block computed.
-
-    Attributes:
-        qkv: Queries, keys and values side by side, (B, N, 3D).
-        attended: The tokens after attention and before the MLP, (B, N, D).
-        output: The block's output, (B, N, D).
-        out_proj: The frozen output projection O_l of the attention.
-        attention: Sum over heads of the block's own attention, (B, N, N) in float32, where it was
-            asked for.
-    """
-
-    qkv: Tensor
-    attended: Tensor
-    output: Tensor
-    out_proj: nn.Linear
-    attention: Tensor | None = None
-
-    def heads(self, which: str, num_heads: int) -> Tensor:
-        """Return 'q', 'k' or 'v' split into heads, (B, H, N, d)."""
-        part = self.qkv.chunk(3, dim=-1)['qkv'.index(which)]
-        return part.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+from .transformer_block import BlockTrace, run_block
 
 
 @dataclass
@@ -119,7 +92,7 @@ class FrozenCLIP(BaseModule):
         blocks = []
         resblocks = self.tower.transformer.resblocks
         for layer, block in enumerate(resblocks):
-            blocks.append(_run_block(block, x, layer >= len(resblocks) - attention_layers))
+            blocks.append(run_block(block, x, layer >= len(resblocks) - attention_layers))
             x = blocks[-1].output
         num_heads = resblocks[0].attn.num_heads
         return CLIPTrace(grid, num_heads, tokens, blocks, self._project)
@@ -135,53 +108,6 @@ class FrozenCLIP(BaseModule):
 
     def _project(self, tokens: Tensor) -> Tensor:
         return self.tower.ln_post(tokens) @ self.tower.proj
-
-
-def _run_block(block: nn.Module, x: Tensor, keep_attention: bool) -> BlockTrace:
-    attention = block.attn
-    qkv = frozen_linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = (
-        part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
-        for part in qkv.chunk(3, dim=-1)
-    )
-    if keep_attention:
-        mixed, summed = mix_and_sum_heads(q, k, v)
-    else:
-        mixed, summed = F.scaled_dot_product_attention(q, k, v), None
-    out_proj = attention.out_proj
-    attended = x + frozen_linear(mixed.transpose(1, 2).flatten(2), out_proj.weight, out_proj.bias)
-    output = attended + _mlp(block, block.ln_2(attended))
-    return BlockTrace(qkv, attended, output, out_proj, summed)
-
-
-def _mlp(block: nn.Module, x: Tensor) -> Tensor:
-    """The block's MLP.
-
-    QuickGELU(h) = h σ(1.702 h) = silu(1.702 h) / 1.702: with both factors on the narrow tensors
-    around it, one pass over the wide one instead of three.
-    """
-    inner, activation, outer = block.mlp
-    if not isinstance(activation, QuickGELU):
-        return block.mlp(x)
-    hidden = frozen_linear(1.702 * x, inner.weight, 1.702 * inner.bias)
-    hidden = F.silu(hidden, inplace=True)
-    return frozen_linear(hidden, outer.weight, 1.702 * outer.bias).div_(1.702)
-
-
-def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Attend with q, k, v (B, H, N, d): the mixed values, and Σ_heads attention (B, N, N)."""
-    mixed, summed = [], []
-    for attention, (values,) in zip(attention_blocks(q, k), cache_blocks(v), strict=True):
-        mixed.append(attention.to(values.dtype) @ values)
-        summed.append(attention.sum(dim=1))
-    return torch.cat(mixed), torch.cat(summed)
-
-
-def attention_blocks(a: Tensor, b: Tensor) -> Iterator[Tensor]:
-    """Yield softmax(a bᵀ/√d) of (B, H, N, d), part of a batch at a time: float32 (b, H, N, N)."""
-    scaled = a * a.shape[-1] ** -0.5
-    for queries, keys in cache_blocks(scaled, b):
-        yield (queries @ keys.transpose(-1, -2)).softmax(dim=-1, dtype=torch.float32)
 
 
 def resize_position_embedding(

@@ -11,8 +11,9 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .clip_backbone import BlockTrace, CLIPTrace, attention_blocks
-from .frozen_linear import frozen_linear
+from .clip_backbone import CLIPTrace
+from .token_linear import token_linear
+from .transformer_block import BlockTrace, sum_heads
 
 # The similarities averaged with equal weights w_i into the calibrated attention (method 3).
 SIMILARITIES = {
@@ -75,7 +76,7 @@ class Calibration:
             relation: R, (B, P, P), rows summing to one.
         """
         values = sum(
-            frozen_linear(block.qkv.chunk(3, dim=-1)[2][:, 1:], block.out_proj.weight)
+            token_linear(block.qkv.chunk(3, dim=-1)[2][:, 1:], block.out_proj.weight)
             for block in self.calibrated_blocks
         )
         shift = self.trace.num_heads * (relation @ values)
@@ -122,7 +123,7 @@ class SVCNeck(BaseModule):
         for block in trace.blocks[first:]:
             attention = self._calibrated_attention(block, trace.num_heads)
             mixed = attention @ block.qkv.chunk(3, dim=-1)[2]
-            tokens = tokens + frozen_linear(mixed, block.out_proj.weight, block.out_proj.bias)
+            tokens = tokens + token_linear(mixed, block.out_proj.weight, block.out_proj.bias)
         tokens = torch.cat([trace.blocks[-1].output[:, :1], tokens[:, 1:]], dim=1)
         return Calibration(
             trace=trace,
@@ -157,4 +158,4 @@ def attention_over_heads(block: BlockTrace, pair: str, num_heads: int) -> Tensor
     if pair == 'qk' and block.attention is not None:
         return block.attention
     a, b = (block.heads(which, num_heads) for which in pair)
-    return torch.cat([attention.sum(dim=1) for attention in attention_blocks(a, b)])
+    return sum_heads(a, b)

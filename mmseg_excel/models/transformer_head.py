@@ -7,6 +7,8 @@ from mmseg.registry import MODELS
 from open_clip.transformer import LayerNorm, QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 
+from .transformer_block import run_block
+
 
 @MODELS.register_module()
 class TransformerHead(BaseDecodeHead):
@@ -26,16 +28,16 @@ class TransformerHead(BaseDecodeHead):
         # PyTorch's own initialisation and no dropout, as in the reference.
         kwargs = dict(init_cfg=None, dropout_ratio=0.0, align_corners=False) | kwargs
         super().__init__(in_channels, channels=in_channels, **kwargs)
-        self.blocks = nn.Sequential(
-            *(
-                ResidualAttentionBlock(
-                    in_channels, num_heads, act_layer=QuickGELU, norm_layer=LayerNorm
-                )
-                for _ in range(num_layers)
+        self.blocks = nn.ModuleList(
+            ResidualAttentionBlock(
+                in_channels, num_heads, act_layer=QuickGELU, norm_layer=LayerNorm
             )
+            for _ in range(num_layers)
         )
 
     def forward(self, fused: Tensor) -> Tensor:
         """Classify patches: G (B, 256, g_h, g_w) -> logits (B, n+1, g_h, g_w)."""
-        tokens = self.blocks(fused.flatten(2).transpose(1, 2))
+        tokens = fused.flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            tokens = run_block(block, tokens).output
         return self.cls_seg(tokens.transpose(1, 2).unflatten(2, fused.shape[2:]))

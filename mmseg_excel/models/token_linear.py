@@ -1,4 +1,4 @@
-"""A linear layer without gradients, by whatever multiplies fastest."""
+"""A linear layer on tokens, by whatever multiplies fastest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def frozen_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def token_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Multiply and add, x Wᵀ + b: tokens (B, N, D) and weights (E, D) give (B, N, E).
 
     On a CPU as a 1x1 convolution, which oneDNN computes and not the library behind ``F.linear``:

@@ -1,4 +1,4 @@
-"""The frozen linear layer is a linear layer."""
+"""The linear layer on tokens is a linear layer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmseg_excel.models.frozen_linear import frozen_linear
+from mmseg_excel.models.token_linear import token_linear
 
 
 @pytest.mark.parametrize('shape', [(4, 65, 24), (1, 1, 24), (3, 7, 24)])
@@ -15,8 +15,8 @@ def test_it_multiplies_and_adds(shape, bias):
     x, weight = torch.randn(shape, dtype=torch.float64), torch.randn(10, 24, dtype=torch.float64)
     b = torch.randn(10, dtype=torch.float64) if bias else None
     expected = F.linear(x, weight, b)
-    torch.testing.assert_close(frozen_linear(x, weight, b), expected)
-    single = frozen_linear(*(None if t is None else t.float() for t in (x, weight, b)))
+    torch.testing.assert_close(token_linear(x, weight, b), expected)
+    single = token_linear(*(None if t is None else t.float() for t in (x, weight, b)))
     torch.testing.assert_close(single.double(), expected, atol=2e-5, rtol=0)
 
 
@@ -24,17 +24,17 @@ def test_it_takes_parts_of_tensors():
     qkv, weight = torch.randn(2, 9, 36), torch.randn(12, 12)
     values = qkv.chunk(3, dim=-1)[2][:, 1:]
     expected = F.linear(values, weight)
-    torch.testing.assert_close(frozen_linear(values, weight), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(token_linear(values, weight), expected, atol=1e-5, rtol=0)
 
 
 def test_the_answer_lies_as_the_question_did():
-    answer = frozen_linear(torch.randn(2, 9, 12), torch.randn(5, 12))
+    answer = token_linear(torch.randn(2, 9, 12), torch.randn(5, 12))
     assert answer.is_contiguous()
 
 
 def test_autocast_rounds_it_as_it_rounds_a_linear_layer():
     x, weight = torch.randn(2, 9, 12), torch.randn(5, 12)
     with torch.autocast('cpu', torch.bfloat16):
-        answer, expected = frozen_linear(x, weight), F.linear(x, weight)
+        answer, expected = token_linear(x, weight), F.linear(x, weight)
     assert answer.dtype == torch.bfloat16
     torch.testing.assert_close(answer, expected)
