@@ -269,7 +269,8 @@ def clock(step: Callable[[Task, str], None], task: Task, name: str) -> Clock:
 
 def main() -> None:
     args = parse_args()
-    context = multiprocessing.get_context('forkserver')
+    # Not forked from our workers' server, which would then start without what they preload.
+    context = multiprocessing.get_context('spawn')
     with (
         tempfile.TemporaryDirectory() as folder,
         context.Pool(initializer=torch.set_num_threads, initargs=(1,)) as pool,
