@@ -78,22 +78,28 @@ class FrozenCLIP(BaseModule):
         return super()._apply(fn)
 
     @torch.no_grad()
-    def forward(self, images: Tensor, attention_layers: int = 0) -> CLIPTrace:
+    def forward(
+        self, images: Tensor, attention_layers: int = 0, inner_layers: int | None = None
+    ) -> CLIPTrace:
         """Trace the tower.
 
         Args:
             images: Normalised images (B, 3, height, width) of any size; padded at the bottom and
                 right to whole patches with zeros, the mean colour.
             attention_layers: How many of the last blocks keep their attention. Default: 0.
+            inner_layers: How many of the last blocks keep more than their output. Default: all.
         """
         images = pad_to_multiple(images, self.patch_size)
         grid = (images.shape[2] // self.patch_size, images.shape[3] // self.patch_size)
         tokens = x = self._embed(images, grid)
         blocks = []
         resblocks = self.tower.transformer.resblocks
-        for layer, block in enumerate(resblocks):
-            blocks.append(run_block(block, x, layer >= len(resblocks) - attention_layers))
-            x = blocks[-1].output
+        for remaining, block in zip(range(len(resblocks), 0, -1), resblocks, strict=True):
+            trace = run_block(block, x, keep_attention=remaining <= attention_layers)
+            if inner_layers is not None and remaining > inner_layers:
+                trace.drop_inner()
+            blocks.append(trace)
+            x = trace.output
         num_heads = resblocks[0].attn.num_heads
         return CLIPTrace(grid, num_heads, tokens, blocks, self._project)
 

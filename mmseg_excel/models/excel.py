@@ -189,11 +189,13 @@ class ExCEL(BaseSegmentor):
 
     def extract_feat(self, inputs: Tensor) -> Calibration:
         """CLIP's calibrated tokens."""
-        return self.neck(self.backbone(inputs))
+        return self.neck(self.backbone(inputs, inner_layers=self.neck.num_inner))
 
     def _calibrate_for_labels(self, inputs: Tensor) -> Calibration:
         """The same, with the attention that refines maps kept on the way."""
-        return self.neck(self.backbone(inputs, self.neck.num_attention))
+        return self.neck(
+            self.backbone(inputs, self.neck.num_attention, inner_layers=self.neck.num_inner)
+        )
 
     def _fuse(self, calibration: Calibration) -> Tensor:
         """Adapter features G, (B, 256, g_h, g_w)."""

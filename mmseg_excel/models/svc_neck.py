@@ -111,6 +111,11 @@ class SVCNeck(BaseModule):
         self.mode = mode
         self.num_attention = num_attention
 
+    @property
+    def num_inner(self) -> int:
+        """How many of the last blocks it looks into."""
+        return max(self.num_layers, self.num_attention)
+
     @torch.no_grad()
     def forward(self, trace: CLIPTrace) -> Calibration:
         """Run the calibrated stream beside the traced one."""

@@ -18,19 +18,23 @@ class BlockTrace:
     """What one transformer block computed.
 
     Attributes:
-        qkv: Queries, keys and values side by side, (B, N, 3D).
-        attended: The tokens after attention and before the MLP, (B, N, D).
         output: The block's output, (B, N, D).
-        out_proj: The frozen output projection O_l of the attention.
+        out_proj: The output projection O_l of the attention.
+        qkv: Queries, keys and values side by side, (B, N, 3D), unless dropped.
+        attended: The tokens after attention and before the MLP, (B, N, D), unless dropped.
         attention: Sum over heads of the block's own attention, (B, N, N) in float32, where it was
             asked for.
     """
 
-    qkv: Tensor
-    attended: Tensor
     output: Tensor
     out_proj: nn.Linear
-    attention: Tensor | None = None
+    qkv: Tensor | None
+    attended: Tensor | None
+    attention: Tensor | None
+
+    def drop_inner(self) -> None:
+        """Forget all but the output, most of the memory."""
+        self.qkv = self.attended = None
 
     def heads(self, which: str, num_heads: int) -> Tensor:
         """Return 'q', 'k' or 'v' split into heads, (B, H, N, d)."""
@@ -59,7 +63,7 @@ def run_block(block: nn.Module, x: Tensor, keep_attention: bool = False) -> Bloc
     out_proj = attention.out_proj
     attended = x + token_linear(mixed.transpose(1, 2).flatten(2), out_proj.weight, out_proj.bias)
     output = attended + _mlp(block, block.ln_2(attended))
-    return BlockTrace(qkv, attended, output, out_proj, summed)
+    return BlockTrace(output, out_proj, qkv, attended, summed)
 
 
 def _mlp(block: nn.Module, x: Tensor) -> Tensor:

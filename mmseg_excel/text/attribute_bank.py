@@ -10,11 +10,11 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import sklearn
 import torch
 from torch import Tensor
 
@@ -120,7 +120,7 @@ def _provenance(encoder: TextEncoder, num_attributes: int) -> dict[str, object]:
         'num_attributes': num_attributes,
         'random_state': RANDOM_STATE,
         'n_init': N_INIT,
-        'scikit_learn': sklearn.__version__,
+        'scikit_learn': version('scikit-learn'),
     }
 
 

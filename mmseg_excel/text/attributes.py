@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -38,6 +37,8 @@ def cluster_attributes(embeddings: Tensor, num_attributes: int) -> tuple[Tensor,
             f'{count} sentences cannot be clustered into {num_attributes} attributes: '
             f'set num_attributes to at least 1 and at most {count}, or describe the classes more.'
         )
+    from sklearn.cluster import KMeans  # a second to import, and banks are mostly cached
+
     kmeans = KMeans(n_clusters=num_attributes, random_state=RANDOM_STATE, n_init=N_INIT)
     with threadpool_limits(1):
         kmeans.fit(embeddings.detach().float().cpu().numpy())

@@ -173,3 +173,12 @@ def test_pseudo_labels_of_toy_scenes_survive_autocast(dynamic):
     # Now and then a cell next to the threshold moves a box, and with it one image's label.
     assert agreement.median() >= 0.995
     assert agreement.mean() >= 0.97
+
+
+def test_early_blocks_can_forget_all_but_their_output():
+    images = random_images(48, 48)
+    whole, lean = backbone()(images), backbone()(images, inner_layers=2)
+    for block, other in zip(whole.blocks, lean.blocks, strict=True):
+        assert torch.equal(block.output, other.output)
+    assert [block.qkv is None for block in lean.blocks[-3:]] == [True, False, False]
+    assert all(block.attended is None for block in lean.blocks[:-2])

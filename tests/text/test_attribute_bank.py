@@ -46,7 +46,7 @@ def test_anything_that_matters_changes_the_key(encoder, monkeypatch):
     paths.add(bank_path(encoder, SENTENCES, 5))
     monkeypatch.setattr(encoder, 'fingerprint', 'other', raising=False)
     paths.add(bank_path(encoder, SENTENCES, 4))
-    monkeypatch.setattr(attribute_bank.sklearn, '__version__', '0')
+    monkeypatch.setattr(attribute_bank, 'version', lambda package: '0')
     paths.add(bank_path(encoder, SENTENCES, 4))
     assert len(paths) == 6
 
