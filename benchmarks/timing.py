@@ -59,23 +59,42 @@ def _synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def peak_bytes(run: Run) -> int:
-    """Most memory this process holds during a run (Linux): meaningful in a fresh process.
+@dataclass
+class Memory:
+    """Bytes a run needs.
+
+    Attributes:
+        resting_bytes: Held before it, by programs and weights.
+        peak_bytes: The most held during it, what rests included.
+    """
+
+    resting_bytes: int
+    peak_bytes: int
+
+
+def memory(run: Run) -> Memory:
+    """Memory of this process around a run (Linux): meaningful in a fresh process.
 
     Memory that was used before and given back does not count.
     """
     ctypes.CDLL(None).malloc_trim(0)
     Path('/proc/self/clear_refs').write_text('5')
+    resting = _status('VmRSS')
     run()
+    return Memory(resting, _status('VmHWM'))
+
+
+def _status(field: str) -> int:
     status = Path('/proc/self/status').read_text()
-    return int(status.split('VmHWM:')[1].split()[0]) * 1024
+    return int(status.split(f'{field}:')[1].split()[0]) * 1024
 
 
-def cuda_peak_bytes(run: Run) -> int:
-    """Most GPU memory allocated during a run."""
+def cuda_memory(run: Run) -> Memory:
+    """GPU memory allocated around a run."""
     torch.cuda.reset_peak_memory_stats()
+    resting = torch.cuda.memory_allocated()
     run()
-    return torch.cuda.max_memory_allocated()
+    return Memory(resting, torch.cuda.max_memory_allocated())
 
 
 def machine(device: torch.device) -> dict[str, str | int]:

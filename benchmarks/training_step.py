@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import torch
 
 from benchmarks.case import Case, build_case
 from benchmarks.stages import STAGES
-from benchmarks.timing import Run, cuda_peak_bytes, interleaved, machine, peak_bytes
+from benchmarks.timing import Memory, Run, cuda_memory, interleaved, machine, memory
 
 # The literal implementation runs in fp32; ours in fp32 and under bf16 autocast.
 VARIANTS = ('literal', 'fp32', 'bf16')
@@ -64,11 +65,12 @@ def measure(stage: str, case: Case, args: argparse.Namespace) -> Figures:
     figures = {name: dict(wall=t.wall, cpu=t.cpu) for name, t in timings.items()}
     if args.memory:
         for name, run in runs.items():
-            figures[name]['peak_bytes'] = (
-                cuda_peak_bytes(run)
+            needed = (
+                cuda_memory(run)
                 if case.images.is_cuda
-                else peak_in_fresh_process(stage, name, args)
+                else memory_in_fresh_process(stage, name, args)
             )
+            figures[name].update(asdict(needed))
     return figures
 
 
@@ -86,25 +88,29 @@ def in_bf16(run: Run, device: str) -> Callable[[], None]:
     return autocast_run
 
 
-def peak_in_fresh_process(stage: str, variant: str, args: argparse.Namespace) -> int:
+def memory_in_fresh_process(stage: str, variant: str, args: argparse.Namespace) -> Memory:
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-        return pool.submit(_peak_of_one_run, stage, variant, args).result()
+        return pool.submit(_memory_of_one_run, stage, variant, args).result()
 
 
-def _peak_of_one_run(stage: str, variant: str, args: argparse.Namespace) -> int:
+def _memory_of_one_run(stage: str, variant: str, args: argparse.Namespace) -> Memory:
     torch.set_num_threads(args.threads or torch.get_num_threads())
     case = build_case(args.model, args.batch, args.side, args.tags)
-    return peak_bytes(prepare(stage, case)[variant])
+    return memory(prepare(stage, case)[variant])
 
 
 def print_header() -> None:
-    print(f'{"stage":22}{"":9}{"wall s":>9}{"ratio":>7}{"cpu s":>9}{"ratio":>7}{"peak MB":>9}')
+    columns = f'{"wall s":>9}{"ratio":>7}{"cpu s":>9}{"ratio":>7}{"peak MB":>9}{"at rest":>9}'
+    print(f'{"stage":22}{"":9}{columns}')
 
 
 def print_figures(stage: str, figures: Figures) -> None:
     literal = figures['literal']
     for variant, ours in figures.items():
-        peak = f'{ours["peak_bytes"] / 1e6:9.0f}' if 'peak_bytes' in ours else f'{"-":>9}'
+        peak = ''.join(
+            f'{ours[key] / 1e6:9.0f}' if key in ours else f'{"-":>9}'
+            for key in ('peak_bytes', 'resting_bytes')
+        )
         print(
             f'{stage:22}{variant:9}{ours["wall"]:9.3f}{literal["wall"] / ours["wall"]:7.1f}'
             f'{ours["cpu"]:9.3f}{literal["cpu"] / ours["cpu"]:7.1f}{peak}',

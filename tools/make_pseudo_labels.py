@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import init_dist
@@ -50,13 +51,20 @@ def split_without_masks(cfg: Config, split: str) -> Config:
     return dataset
 
 
+def join_processes(cfg: Config) -> None:
+    """Connect the processes of a launcher; MMEngine knows only those with a GPU each."""
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
+    elif cfg.launcher != 'none':
+        init_dist(cfg.launcher, **cfg.env_cfg.dist_cfg)
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     with bad_input_exits():
         cfg = read_config(args)
         register_all_modules(init_default_scope=True)
-        if args.launcher != 'none':
-            init_dist(args.launcher, **cfg.env_cfg.dist_cfg)
+        join_processes(cfg)
         dataset = DATASETS.build(split_without_masks(cfg, args.split))
         model = MODELS.build(cfg.model)
         if args.checkpoint:

@@ -119,6 +119,7 @@ class ExCEL(BaseSegmentor):
         # The method's one loop: adapter features calibrate the maps that supervise the adapter.
         dynamic = relation if self.phase.dynamic else None
         labels = self._label(calibration, inputs, _stack_tags(data_samples), dynamic).labels
+        del calibration  # what is not needed any more is as large as the losses' tensors
 
         full = resize_by_products(logits, inputs.shape[2:])
         loss_decode = self.decode_head.loss_decode

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -139,15 +142,16 @@ def test_a_stopped_run_continues_and_other_settings_are_refused(model, dataset, 
         export_pseudo_labels(model, dataset, out, num_workers=0)
 
 
-def test_processes_share_the_images(model, dataset, tmp_path, monkeypatch):
-    export_pseudo_labels(model, dataset, tmp_path / 'alone', num_workers=0)
-    monkeypatch.setattr(pseudo_labels, 'get_world_size', lambda: 2)
-    written = []
-    for rank in range(2):
-        monkeypatch.setattr(pseudo_labels, 'get_rank', lambda rank=rank: rank)
-        written.append(export_pseudo_labels(model, dataset, tmp_path / 'shared', num_workers=0))
-    assert written == [2, 1]
-    alone, shared = labels_in(tmp_path / 'alone'), labels_in(tmp_path / 'shared')
+def test_processes_share_the_images(model, config, settings, dataset, root):
+    export_pseudo_labels(model, dataset, root / 'alone', num_workers=0)
+    config.train_dataloader.dataset = settings | dict(data_prefix=dict(img_path='JPEGImages'))
+    config.dump(root / 'config.py')
+    launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
+    tool = [ROOT / 'tools/make_pseudo_labels.py', root / 'config.py', '--out', root / 'shared']
+    command = [*launch, *tool, '--launcher', 'pytorch']
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert sorted(re.findall(r'(\d) new labels', run.stdout)) == ['1', '2']
+    alone, shared = labels_in(root / 'alone'), labels_in(root / 'shared')
     assert all(np.array_equal(alone[name], shared[name]) for name in TAGS)
 
 
