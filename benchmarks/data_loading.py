@@ -53,11 +53,9 @@ def make_dataset(folder: Path, count: int):
     (folder / 'train.txt').write_text('\n'.join(names))
     write_tag_table(folder / 'tags.json', {name: ['dog', 'sofa'] for name in names})
     config = Config.fromfile(ROOT / 'configs/excel_voc.py').train_dataloader.dataset
-    config.update(
-        data_root=str(folder),
-        ann_file='train.txt',
-        tag_source=dict(type='TableTags', file='tags.json'),
-    )
+    config.data_root = str(folder)
+    config.ann_file = 'train.txt'
+    config.tag_source = dict(type='TableTags', file='tags.json')
     return DATASETS.build(config)
 
 
