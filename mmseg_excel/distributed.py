@@ -1,11 +1,17 @@
-"""Sums and means over all processes, so that N processes train like one with N times the batch."""
+"""Several processes that train like one with their joint batch."""
 
 from __future__ import annotations
 
 import torch
 from mmengine.dist import get_world_size, is_distributed
-from torch import Tensor
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model itself, without what distributes it."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def global_sum(value: Tensor) -> Tensor:

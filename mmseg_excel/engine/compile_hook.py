@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+
+from ..distributed import unwrapped
 
 
 @HOOKS.register_module()
@@ -27,6 +28,6 @@ class CompileHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Compile; the work is done in the first iteration."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         for room in (model.adapter, model.decode_head):
             room.compile(**self.options)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ..distributed import unwrapped
 from ..models.excel import Phase
 
 
@@ -29,7 +29,7 @@ class PhaseScheduleHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Tell the segmentor its phase."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         phase = self.phase_at(runner.iter)
         if phase != model.phase:
             runner.logger.info(f'Iteration {runner.iter}: {phase}')

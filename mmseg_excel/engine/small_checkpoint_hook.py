@@ -13,10 +13,10 @@ import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ..distributed import unwrapped
 from ..version import __version__
 
 
@@ -103,5 +103,5 @@ def package_versions() -> dict[str, str]:
 
 
 def _provenance(runner: Runner) -> dict:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     return model.provenance() | dict(versions=package_versions())

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS
 from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import nn
 from torch.utils.data import DataLoader
 
+from ..distributed import unwrapped
 from .crf_pool import CRFPool
 from .progress import Progress
 from .stored_labels import StoredLabels, fingerprint_of, output_folder
@@ -157,7 +156,7 @@ class ExCELTestLoop(TestLoop):
     @contextmanager
     def _crf_pool(self) -> Iterator[CRFPool | None]:
         """The pool, working in the place of the model's own post-processor, if there is any."""
-        model = _unwrapped(self.runner.model)
+        model = unwrapped(self.runner.model)
         own = getattr(model, 'post_processor', None)
         crf = self.post_processor or own
         if crf is None:
@@ -182,7 +181,3 @@ def _submit(sample: SegDataSample, pool: CRFPool) -> Future[np.ndarray]:
     logits = sample.seg_logits.data
     del sample.seg_logits
     return pool.submit(sample.img_path, logits.float().softmax(dim=0))
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..inferencer import EncodedImage, ExCELInferencer
 from ..models.lvc_adapter import dynamic_relation
+from ..models.transformer_block import softmax_attention
 from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, with_notice
 from .panel import HEAT_MAP
 from .subject import Subject
@@ -56,8 +57,7 @@ def attention_matrices(
 def _correlation(block, a: str, b: str, num_heads: int) -> Tensor:
     """softmax(a bᵀ/√d) between patches, mean over heads, (P, P)."""
     left, right = block.heads(a, num_heads), block.heads(b, num_heads)
-    logits = left @ right.transpose(-1, -2) * left.shape[-1] ** -0.5
-    return logits.softmax(dim=-1)[0].mean(dim=0)[1:, 1:]
+    return softmax_attention(left, right)[0].mean(dim=0)[1:, 1:]
 
 
 def patch_at(image: EncodedImage, point: Point) -> int:

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..distributed import unwrapped
 from ..evaluation.confusion import IGNORED, Scores, confusion_matrix, count_pairs
 from ..models.excel import ExCEL
 from .panel import paint_labels, panel_pixels
@@ -153,7 +153,7 @@ def supervision_scalars(
 
 
 def _model(runner: Runner) -> ExCEL:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return unwrapped(runner.model)
 
 
 def _truth(sample: SegDataSample) -> Tensor:
