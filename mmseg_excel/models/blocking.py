@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-CACHE_BYTES = 3 << 20
+CACHE_BYTES = 3 << 19
 
 
 def cache_blocks(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -16,11 +16,22 @@ def resize_by_products(x: Tensor, size: Sequence[int]) -> Tensor:
     pass of that one adds up by atomic operations on CUDA, in an order that changes from run to
     run; matrix products have a deterministic kernel.
     """
-    rows, columns = (
-        _interpolation(old, new, x.device) for old, new in zip(x.shape[2:], size, strict=True)
-    )
-    with torch.autocast(x.device.type, enabled=False):
-        return rows @ (x.float() @ columns.T)
+    return mean_of_resized([x], size)
+
+
+def mean_of_resized(maps: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+    """Resize maps (B, C, h_i, w_i) of any sizes to (B, C, *size) and average them, in float32.
+
+    Resizing is linear: the rows of all maps together are one matrix, so that the large result is
+    written once, however many maps there are.
+    """
+    height, width = size
+    rows, parts = [], []
+    with torch.autocast(maps[0].device.type, enabled=False):
+        for x in maps:
+            rows.append(_interpolation(x.shape[2], height, x.device) / len(maps))
+            parts.append(x.float() @ _interpolation(x.shape[3], width, x.device).T)
+        return torch.cat(rows, dim=1) @ torch.cat(parts, dim=2)
 
 
 def _interpolation(old: int, new: int, device: torch.device) -> Tensor:

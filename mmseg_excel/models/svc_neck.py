@@ -58,7 +58,7 @@ class Calibration:
         first = len(blocks) - len(self.calibrated_blocks)
         maps = []
         for layer in range(len(blocks))[-self.num_attention :]:
-            summed = attention_over_heads(blocks[layer], 'qk', num_heads)[:, 1:, 1:]
+            summed = blocks[layer].attention_over_heads(num_heads)[:, 1:, 1:]
             maps.append(summed if layer >= first else summed / num_heads)
         return torch.stack(maps)
 
@@ -140,8 +140,11 @@ class SVCNeck(BaseModule):
 
     def _calibrated_attention(self, block: BlockTrace, num_heads: int) -> Tensor:
         """Ē_l = Σ_heads Σ_i w_i softmax(i iᵀ/√d), (B, N, N)."""
-        pairs = SIMILARITIES[self.mode]
-        return sum(attention_over_heads(block, pair, num_heads) for pair in pairs) / len(pairs)
+        pairs = [
+            tuple(block.heads(which, num_heads) for which in pair)
+            for pair in SIMILARITIES[self.mode]
+        ]
+        return sum_heads(pairs).div_(len(pairs))
 
     def _adapter_features(self, trace: CLIPTrace, calibrated: Tensor) -> list[Tensor]:
         """The layer outputs the adapter sees, method 6, "which layer outputs".
@@ -156,11 +159,3 @@ class SVCNeck(BaseModule):
         for layer in range(first, len(features) - 1):
             features[layer] = trace.blocks[layer + 1].attended
         return [tokens[:, 1:] for tokens in features]
-
-
-def attention_over_heads(block: BlockTrace, pair: str, num_heads: int) -> Tensor:
-    """Σ_heads softmax(a bᵀ/√d) for the pair 'ab' of q, k and v: (B, N, N), float32."""
-    if pair == 'qk' and block.attention is not None:
-        return block.attention
-    a, b = (block.heads(which, num_heads) for which in pair)
-    return sum_heads(a, b)

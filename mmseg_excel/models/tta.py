@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from mmseg_excel.postprocess import read_rgb
 
+from .resize import mean_of_resized
+
 
 @MODELS.register_module()
 class ExCELTTAModel(BaseTTAModel):
@@ -113,12 +115,14 @@ class ExCELTTAModel(BaseTTAModel):
         self, images: list[Tensor], shapes: Sequence[tuple[int, int]]
     ) -> list[Tensor]:
         """Per image, logits (n+1, H, W) averaged over all views."""
-        merged = [0.0] * len(images)
-        for side in self.sides:
-            views = torch.cat([_resize(image, (side, side)) for image in images])
-            for i, logits in enumerate(self._view_logits(views).float()):
-                merged[i] = merged[i] + _resize(logits[None], shapes[i])[0] / len(self.sides)
-        return merged
+        per_side = [
+            self._view_logits(torch.cat([_resize(image, (side, side)) for image in images]))
+            for side in self.sides
+        ]
+        return [
+            mean_of_resized([logits[i, None] for logits in per_side], shape)[0]
+            for i, shape in enumerate(shapes)
+        ]
 
     def _view_logits(self, views: Tensor) -> Tensor:
         """Logits of views (B, 3, S, S), averaged with those of their mirrors, (B, n+1, g, g)."""

@@ -1,0 +1,129 @@
+"""How far autocast moves labels: share of pixels that stay as they are in float32.
+
+    python -m benchmarks.half_precision --checkpoint work_dirs/demo/iter_1500.pth
+
+Random ViT-B/16 on random scenes, and the toy CLIP on toy scenes. Without a checkpoint of
+``configs/excel_toy.py`` only the toy world's static labels mean anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+from mmengine.structures import LabelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from benchmarks.case import build_case, random_scenes
+from benchmarks.literal.images import normalise
+from mmseg_excel.datasets.toy.scenes import generate_scene
+from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
+from mmseg_excel.models.excel import ExCEL
+
+TOY_CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'
+DTYPES = dict(bf16=torch.bfloat16, fp16=torch.float16)
+BATCH = 16
+
+
+@dataclass
+class Batch:
+    """Normalised images (B, 3, S, S) and samples with their tags."""
+
+    images: Tensor
+    samples: list[SegDataSample]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--checkpoint', help='of configs/excel_toy.py')
+    parser.add_argument('--scenes', type=int, default=192, help='of the toy world')
+    parser.add_argument('--batches', type=int, default=6, help='of four random scenes')
+    parser.add_argument('--dtype', choices=list(DTYPES), default='bf16')
+    parser.add_argument('--device', default='cpu')
+    return parser.parse_args()
+
+
+def random_batches(count: int, device: str) -> tuple[ExCEL, list[Batch]]:
+    """ViT-B/16 with random weights, and scenes of 160x160 with two tags each."""
+    case = build_case(side=160, device=device)
+    scenes = [normalise(random_scenes(4, 160)).to(device) for _ in range(count)]
+    return case.ours.eval(), [Batch(images, case.samples) for images in scenes]
+
+
+def toy_batches(checkpoint: str | None, count: int, device: str) -> tuple[ExCEL, list[Batch]]:
+    """The toy world's model, and scenes of 96x96."""
+    model = MODELS.build(Config.fromfile(TOY_CONFIG).model)
+    model.init_weights()
+    if checkpoint:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    seeds = range(count)
+    return model.to(device).eval(), [
+        toy_batch(seeds[start : start + BATCH], device) for start in range(0, count, BATCH)
+    ]
+
+
+def toy_batch(seeds: range, device: str) -> Batch:
+    images, samples = [], []
+    for seed in seeds:
+        scene = generate_scene(np.random.default_rng(seed), 96)
+        images.append(torch.from_numpy(scene.image.copy()).permute(2, 0, 1))
+        present = torch.from_numpy(np.isin(np.arange(len(TOY_CLASSES)) + 1, scene.mask))
+        samples.append(SegDataSample())
+        samples[-1].gt_tags = LabelData(multi_hot=present.float().to(device))
+    return Batch(normalise(torch.stack(images)).to(device), samples)
+
+
+@torch.no_grad()
+def agreement(model: ExCEL, batches: list[Batch], dtype: torch.dtype) -> dict[str, list[float]]:
+    """Per kind of label, the shares of equal pixels, one an image."""
+    shares: dict[str, list[float]] = {}
+    for batch in batches:
+        exact = labels_of(model, batch)
+        with torch.autocast(batch.images.device.type, dtype):
+            rounded = labels_of(model, batch)
+        for kind, labels in exact.items():
+            equal = (labels == rounded[kind]).flatten(1).float().mean(dim=1)
+            shares.setdefault(kind, []).extend(equal.tolist())
+    return shares
+
+
+def labels_of(model: ExCEL, batch: Batch) -> dict[str, Tensor]:
+    return {
+        'static pseudo labels': model.pseudo_labels(batch.images, batch.samples).labels,
+        'dynamic pseudo labels': model.pseudo_labels(
+            batch.images, batch.samples, dynamic=True
+        ).labels,
+        'predictions': model.encode_decode(batch.images).max(dim=1).indices,
+    }
+
+
+def lines_of(shares: dict[str, list[float]]) -> Iterator[str]:
+    for kind, values in shares.items():
+        worse = np.mean(np.less(values, 0.995))
+        yield (
+            f'  {kind:22} {np.mean(values):.4f} of the pixels agree; {100 * worse:.0f} % of the '
+            f'images below 0.995, the worst {min(values):.4f}'
+        )
+
+
+def main() -> None:
+    args = parse_args()
+    cases = {
+        'random ViT-B/16': random_batches(args.batches, args.device),
+        'toy world': toy_batches(args.checkpoint, args.scenes, args.device),
+    }
+    for name, (model, batches) in cases.items():
+        print(name)
+        print('\n'.join(lines_of(agreement(model, batches, DTYPES[args.dtype]))), flush=True)
+
+
+if __name__ == '__main__':
+    main()
