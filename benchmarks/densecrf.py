@@ -136,7 +136,7 @@ class DeviceStandIn(nn.Module):
 
 
 class WatchHook(Hook):
-    """Notes memory and disk of all processes together every 50 images."""
+    """Notes memory and disk of all processes together every 100 images."""
 
     def __init__(self) -> None:
         self.memory: dict[int, int] = {}
@@ -144,7 +144,7 @@ class WatchHook(Hook):
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         done = batch_idx + 1
-        if done % 50 == 0:
+        if done % 100 == 0:
             self.memory[done] = tree_memory()
             self.written[done] = tree_written()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 
 def voc_palette(num_colours: int = 256) -> list[list[int]]:
     """The first ``num_colours`` RGB colours of PASCAL VOC's palette.
@@ -9,7 +11,12 @@ def voc_palette(num_colours: int = 256) -> list[list[int]]:
     The bits of an index, taken three at a time, fill the colour's bits from the highest down: 0 is
     black, 1 dark red, 255 the pale grey of ignored borders.
     """
-    return [[_channel(index >> shift) for shift in range(3)] for index in range(num_colours)]
+    return [list(_colour(index)) for index in range(num_colours)]
+
+
+@functools.cache
+def _colour(index: int) -> tuple[int, ...]:
+    return tuple(_channel(index >> shift) for shift in range(3))
 
 
 def _channel(bits: int) -> int:
