@@ -19,8 +19,8 @@ from pathlib import Path
 from tests.datasets.coco_download import make_coco_download
 
 RUN = """
-import json, re, resource, shutil, sys, time
-from pathlib import Path
+import json, resource, shutil, sys, time
+from benchmarks.processes import proc_number
 from mmseg_excel.datasets.prepare.coco import prepare_coco
 root, workers = sys.argv[1], int(sys.argv[2])
 for made in ('SegmentationClass', 'tags', 'ImageSets'):
@@ -29,7 +29,7 @@ start = time.perf_counter()
 prepare_coco(root, splits=['train'], workers=workers, any_size=True)
 seconds = time.perf_counter() - start
 # Of this process not ru_maxrss, which begins at that of the process that started it.
-own = int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()).group(1))
+own = proc_number('self', 'status', 'VmHWM')
 largest_worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(json.dumps([seconds, max(own, largest_worker) / 1024]))
 """

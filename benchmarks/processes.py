@@ -10,12 +10,12 @@ from pathlib import Path
 
 def tree_memory() -> int:
     """Bytes of memory of all processes, shared pages counted once (proportional set sizes)."""
-    return sum(_field(pid, 'smaps_rollup', r'^Pss:\s+(\d+) kB') for pid in _tree()) * 1024
+    return sum(proc_number(pid, 'smaps_rollup', 'Pss') for pid in _tree()) * 1024
 
 
 def tree_written() -> int:
     """Bytes that all living processes have sent to disks."""
-    return sum(_field(pid, 'io', r'^write_bytes: (\d+)') for pid in _tree())
+    return sum(proc_number(pid, 'io', 'write_bytes') for pid in _tree())
 
 
 def tree_cpu() -> float:
@@ -30,25 +30,24 @@ def tree_cpu() -> float:
     return ticks / os.sysconf('SC_CLK_TCK')
 
 
+def proc_number(pid: int | str, file: str, field: str) -> int:
+    """The number that a file of ``/proc/pid`` gives for a field; 0 if the process has ended."""
+    try:
+        text = Path(f'/proc/{pid}/{file}').read_text()
+    except OSError:
+        return 0
+    found = re.search(rf'^{field}:\s+(\d+)', text, re.MULTILINE)
+    return int(found.group(1)) if found else 0
+
+
 def _tree() -> Iterator[int]:
     """Ids of our process and its descendants."""
     children: dict[int, list[int]] = {}
     for path in Path('/proc').glob('[0-9]*'):
-        children.setdefault(_field(path.name, 'status', r'^PPid:\s+(\d+)'), []).append(
-            int(path.name)
-        )
+        parent = proc_number(path.name, 'status', 'PPid')
+        children.setdefault(parent, []).append(int(path.name))
     open_ids = [os.getpid()]
     while open_ids:
         pid = open_ids.pop()
         yield pid
         open_ids += children.get(pid, [])
-
-
-def _field(pid: int | str, file: str, pattern: str) -> int:
-    """A number from a file of a process; 0 if the process has ended."""
-    try:
-        text = Path(f'/proc/{pid}/{file}').read_text()
-    except OSError:
-        return 0
-    found = re.search(pattern, text, re.MULTILINE)
-    return int(found.group(1)) if found else 0

@@ -13,6 +13,8 @@ from statistics import median
 
 import torch
 
+from benchmarks.processes import proc_number
+
 Run = Callable[[], object]
 
 
@@ -79,14 +81,9 @@ def memory(run: Run) -> Memory:
     """
     ctypes.CDLL(None).malloc_trim(0)
     Path('/proc/self/clear_refs').write_text('5')
-    resting = _status('VmRSS')
+    resting = proc_number('self', 'status', 'VmRSS') * 1024
     run()
-    return Memory(resting, _status('VmHWM'))
-
-
-def _status(field: str) -> int:
-    status = Path('/proc/self/status').read_text()
-    return int(status.split(f'{field}:')[1].split()[0]) * 1024
+    return Memory(resting, proc_number('self', 'status', 'VmHWM') * 1024)
 
 
 def cuda_memory(run: Run) -> Memory:
