@@ -33,6 +33,11 @@ class CLIPTrace:
     blocks: list[BlockTrace]
     project: Callable[[Tensor], Tensor]
 
+    def drop_inner(self) -> None:
+        """Forget all but the blocks' outputs and the attention that was kept."""
+        for block in self.blocks:
+            block.drop_inner()
+
 
 @MODELS.register_module()
 class FrozenCLIP(BaseModule):

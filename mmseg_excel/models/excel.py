@@ -113,21 +113,20 @@ class ExCEL(BaseSegmentor):
         calibration = self._calibrate_for_labels(inputs)
         fused = self._fuse(calibration)
         relation = self.adapter.relation_logits(fused, over_batch=True)
-        affinity = predicted_affinity(relation)
-        logits = self.decode_head(fused)
 
         # The method's one loop: adapter features calibrate the maps that supervise the adapter.
         dynamic = relation if self.phase.dynamic else None
         labels = self._label(calibration, inputs, _stack_tags(data_samples), dynamic).labels
-        del calibration  # what is not needed any more is as large as the losses' tensors
+        del calibration  # before the decoder and the losses need as much
 
+        logits = self.decode_head(fused)
         full = resize_by_products(logits, inputs.shape[2:])
         loss_decode = self.decode_head.loss_decode
         pair_labels = full.max(dim=1).indices if self.phase.pairs_from_prediction else labels
         return {
             loss_decode.loss_name: loss_decode(full, labels),
             'loss_diversity': self.loss_diversity(
-                affinity, _at_patches(pair_labels, logits.shape[2:])
+                predicted_affinity(relation), _at_patches(pair_labels, logits.shape[2:])
             ),
         }
 
@@ -193,10 +192,11 @@ class ExCEL(BaseSegmentor):
         return self.neck(self.backbone(inputs, inner_layers=self.neck.num_inner))
 
     def _calibrate_for_labels(self, inputs: Tensor) -> Calibration:
-        """The same, with the attention that refines maps kept on the way."""
-        return self.neck(
-            self.backbone(inputs, self.neck.num_attention, inner_layers=self.neck.num_inner)
-        )
+        """The same, with the attention that refines maps kept on the way, and little else."""
+        trace = self.backbone(inputs, self.neck.num_attention, inner_layers=self.neck.num_inner)
+        calibration = self.neck(trace)
+        trace.drop_inner()
+        return calibration
 
     def _fuse(self, calibration: Calibration) -> Tensor:
         """Adapter features G, (B, 256, g_h, g_w)."""

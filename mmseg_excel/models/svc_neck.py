@@ -32,15 +32,17 @@ class Calibration:
     Attributes:
         trace: The trace it was made from.
         tokens: The calibrated stream s that enters ``ln_post``, (B, N, D), class token of x.
+        values: What R shifts the tokens along: Σ_l v_l W_Oᵀ over calibrated blocks, (B, N, D).
         features: What the adapter sees: patch tokens of every layer, L times (B, P, D).
-        calibrated_blocks: The traces of the calibrated blocks.
+        num_layers: Number of calibrated blocks.
         num_attention: Number of layers in `attention`.
     """
 
     trace: CLIPTrace
     tokens: Tensor
+    values: Tensor
     features: list[Tensor]
-    calibrated_blocks: list[BlockTrace]
+    num_layers: int
     num_attention: int
 
     @cached_property
@@ -55,7 +57,7 @@ class Calibration:
             (layers, B, P, P), float32.
         """
         blocks, num_heads = self.trace.blocks, self.trace.num_heads
-        first = len(blocks) - len(self.calibrated_blocks)
+        first = len(blocks) - self.num_layers
         maps = []
         for layer in range(len(blocks))[-self.num_attention :]:
             summed = blocks[layer].attention_over_heads(num_heads)[:, 1:, 1:]
@@ -75,11 +77,7 @@ class Calibration:
         Args:
             relation: R, (B, P, P), rows summing to one.
         """
-        values = sum(
-            token_linear(block.qkv.chunk(3, dim=-1)[2][:, 1:], block.out_proj.weight)
-            for block in self.calibrated_blocks
-        )
-        shift = self.trace.num_heads * (relation @ values)
+        shift = self.trace.num_heads * (relation @ self.values[:, 1:])
         class_token, patches = self.tokens.split([1, shift.shape[1]], dim=1)
         return self._embed(torch.cat([class_token, patches + shift], dim=1))
 
@@ -125,16 +123,20 @@ class SVCNeck(BaseModule):
                 f'SVCNeck.num_layers is {self.num_layers} but CLIP has {len(trace.blocks)} blocks.'
             )
         tokens = trace.blocks[first - 1].output if first else trace.tokens
+        values = torch.zeros_like(tokens)
         for block in trace.blocks[first:]:
+            # Ē (v W_Oᵀ) is (Ē v) W_Oᵀ; projected first, the values serve `shifted_embeddings` too.
+            projected = token_linear(block.qkv.chunk(3, dim=-1)[2], block.out_proj.weight)
             attention = self._calibrated_attention(block, trace.num_heads)
-            mixed = attention @ block.qkv.chunk(3, dim=-1)[2]
-            tokens = tokens + token_linear(mixed, block.out_proj.weight, block.out_proj.bias)
+            tokens = tokens + attention @ projected + block.out_proj.bias
+            values += projected
         tokens = torch.cat([trace.blocks[-1].output[:, :1], tokens[:, 1:]], dim=1)
         return Calibration(
             trace=trace,
             tokens=tokens,
+            values=values,
             features=self._adapter_features(trace, tokens),
-            calibrated_blocks=trace.blocks[first:],
+            num_layers=self.num_layers,
             num_attention=self.num_attention,
         )
 

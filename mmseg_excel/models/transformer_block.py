@@ -34,7 +34,7 @@ class BlockTrace:
     attention: Tensor | None
 
     def drop_inner(self) -> None:
-        """Forget all but the output, most of the memory."""
+        """Forget all but the output and the attention that was kept: most of the memory."""
         self.qkv = self.attended = None
 
     def heads(self, which: str, num_heads: int) -> Tensor:
