@@ -73,7 +73,7 @@ def build_case(
         {f'visual.{name}': weight for name, weight in tower.items()},
         ours.text_head.class_texts,
         normalise(random_scenes(batch, side)).to(device),
-        _random_tags(batch, tags_per_image).to(device),
+        random_tags(batch, NUM_CLASSES, tags_per_image).to(device),
     )
 
 
@@ -120,6 +120,7 @@ def random_scenes(count: int, side: int) -> Tensor:
     return (noisy.clamp(0, 1) * 255).to(torch.uint8)
 
 
-def _random_tags(batch: int, per_image: int) -> Tensor:
-    chosen = torch.rand(batch, NUM_CLASSES).topk(per_image, dim=1).indices
-    return torch.zeros(batch, NUM_CLASSES).scatter_(1, chosen, 1)
+def random_tags(batch: int, num_classes: int, per_image: int) -> Tensor:
+    """Multi-hot tags (batch, num_classes), `per_image` of each."""
+    chosen = torch.rand(batch, num_classes).topk(per_image, dim=1).indices
+    return torch.zeros(batch, num_classes).scatter_(1, chosen, 1)

@@ -2,8 +2,9 @@
 
     python -m benchmarks.half_precision --checkpoint work_dirs/demo/iter_1500.pth
 
-Random ViT-B/16 on random scenes, and the toy CLIP on toy scenes. Without a checkpoint of
-``configs/excel_toy.py`` only the toy world's static labels mean anything.
+The toy CLIP on toy scenes and on random ones, and random ViT-B/16, which knows nothing, so that
+its maps are decided by a hair. Without a checkpoint of ``configs/excel_toy.py`` adapter and decoder
+are random, too.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from mmengine.runner import load_checkpoint
 from mmengine.structures import LabelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from mmseg.utils import register_all_modules
 from torch import Tensor
 
-from benchmarks.case import build_case, random_scenes
+from benchmarks.case import build_case, random_scenes, random_tags
 from benchmarks.literal.images import normalise
 from mmseg_excel.datasets.toy.scenes import generate_scene
 from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
@@ -45,29 +47,35 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--checkpoint', help='of configs/excel_toy.py')
     parser.add_argument('--scenes', type=int, default=192, help='of the toy world')
-    parser.add_argument('--batches', type=int, default=6, help='of four random scenes')
+    parser.add_argument('--batches', type=int, default=12, help='of four random scenes')
     parser.add_argument('--dtype', choices=list(DTYPES), default='bf16')
     parser.add_argument('--device', default='cpu')
     return parser.parse_args()
 
 
-def random_batches(count: int, device: str) -> tuple[ExCEL, list[Batch]]:
-    """ViT-B/16 with random weights, and scenes of 160x160 with two tags each."""
-    case = build_case(side=160, device=device)
-    scenes = [normalise(random_scenes(4, 160)).to(device) for _ in range(count)]
-    return case.ours.eval(), [Batch(images, case.samples) for images in scenes]
-
-
-def toy_batches(checkpoint: str | None, count: int, device: str) -> tuple[ExCEL, list[Batch]]:
-    """The toy world's model, and scenes of 96x96."""
+def build_toy_model(checkpoint: str | None, device: str) -> ExCEL:
+    register_all_modules(init_default_scope=True)
     model = MODELS.build(Config.fromfile(TOY_CONFIG).model)
     model.init_weights()
     if checkpoint:
         load_checkpoint(model, checkpoint, map_location='cpu')
+    return model.to(device).eval()
+
+
+def random_batches(count: int, num_classes: int, device: str) -> list[Batch]:
+    """Random scenes of 160x160, four a batch, with two random tags each."""
+    batches = []
+    for _ in range(count):
+        images = normalise(random_scenes(4, 160)).to(device)
+        samples = [sample_with(tags) for tags in random_tags(4, num_classes, 2).to(device)]
+        batches.append(Batch(images, samples))
+    return batches
+
+
+def toy_batches(count: int, device: str) -> list[Batch]:
+    """Scenes of the toy world, 96x96."""
     seeds = range(count)
-    return model.to(device).eval(), [
-        toy_batch(seeds[start : start + BATCH], device) for start in range(0, count, BATCH)
-    ]
+    return [toy_batch(seeds[start : start + BATCH], device) for start in range(0, count, BATCH)]
 
 
 def toy_batch(seeds: range, device: str) -> Batch:
@@ -76,9 +84,14 @@ def toy_batch(seeds: range, device: str) -> Batch:
         scene = generate_scene(np.random.default_rng(seed), 96)
         images.append(torch.from_numpy(scene.image.copy()).permute(2, 0, 1))
         present = torch.from_numpy(np.isin(np.arange(len(TOY_CLASSES)) + 1, scene.mask))
-        samples.append(SegDataSample())
-        samples[-1].gt_tags = LabelData(multi_hot=present.float().to(device))
+        samples.append(sample_with(present.float().to(device)))
     return Batch(normalise(torch.stack(images)).to(device), samples)
+
+
+def sample_with(tags: Tensor) -> SegDataSample:
+    sample = SegDataSample()
+    sample.gt_tags = LabelData(multi_hot=tags)
+    return sample
 
 
 @torch.no_grad()
@@ -116,10 +129,18 @@ def lines_of(shares: dict[str, list[float]]) -> Iterator[str]:
 
 def main() -> None:
     args = parse_args()
+    torch.manual_seed(0)
+    toy = build_toy_model(args.checkpoint, args.device)
+    vit = build_case(side=160, device=args.device).ours.eval()
     cases = {
-        'random ViT-B/16': random_batches(args.batches, args.device),
-        'toy world': toy_batches(args.checkpoint, args.scenes, args.device),
-    }
+        'toy CLIP, toy scenes': (toy, toy_batches(args.scenes, args.device)),
+        'toy CLIP, random scenes': (
+            toy, random_batches(args.batches, toy.num_classes - 1, args.device)
+        ),
+        'random ViT-B/16, random scenes': (
+            vit, random_batches(args.batches, vit.num_classes - 1, args.device)
+        ),
+    }  # fmt: skip
     for name, (model, batches) in cases.items():
         print(name)
         print('\n'.join(lines_of(agreement(model, batches, DTYPES[args.dtype]))), flush=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.processes import proc_number
 
@@ -63,35 +66,51 @@ def _synchronise() -> None:
 
 @dataclass
 class Memory:
-    """Bytes a run needs.
+    """The most bytes held during a run.
 
     Attributes:
-        resting_bytes: Held before it, by programs and weights.
-        peak_bytes: The most held during it, what rests included.
+        tensor_bytes: By tensors, weights included: what CUDA's allocator would have to hand out.
+        process_bytes: By this process, programs included; 0 where the tensors are on a GPU.
     """
 
-    resting_bytes: int
-    peak_bytes: int
+    tensor_bytes: int
+    process_bytes: int
 
 
 def memory(run: Run) -> Memory:
-    """Memory of this process around a run (Linux): meaningful in a fresh process.
+    """Memory of a run on the CPU (Linux): meaningful in a fresh process.
 
-    Memory that was used before and given back does not count.
+    The first run is watched by the system, a second one by PyTorch's profiler.
     """
     ctypes.CDLL(None).malloc_trim(0)
     Path('/proc/self/clear_refs').write_text('5')
-    resting = proc_number('self', 'status', 'VmRSS') * 1024
     run()
-    return Memory(resting, proc_number('self', 'status', 'VmHWM') * 1024)
+    process_bytes = proc_number('self', 'status', 'VmHWM') * 1024
+    return Memory(_resting_tensor_bytes() + _new_tensor_bytes(run), process_bytes)
+
+
+def _resting_tensor_bytes() -> int:
+    """Bytes of all tensors there are, shared storage counted once."""
+    gc.collect()
+    tensors = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor)]
+    storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage() for tensor in tensors}
+    return sum(storage.nbytes() for storage in storages.values())
+
+
+def _new_tensor_bytes(run: Run) -> int:
+    """The most bytes of tensors that a run holds at a time beyond those there are."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == '[memory]']
+    in_order = sorted(events, key=lambda event: event.start_ns())
+    return max(accumulate(event.nbytes() for event in in_order))
 
 
 def cuda_memory(run: Run) -> Memory:
     """GPU memory allocated around a run."""
     torch.cuda.reset_peak_memory_stats()
-    resting = torch.cuda.memory_allocated()
     run()
-    return Memory(resting, torch.cuda.max_memory_allocated())
+    return Memory(torch.cuda.max_memory_allocated(), 0)
 
 
 def machine(device: torch.device) -> dict[str, str | int]:

@@ -100,16 +100,16 @@ def _memory_of_one_run(stage: str, variant: str, args: argparse.Namespace) -> Me
 
 
 def print_header() -> None:
-    columns = f'{"wall s":>9}{"ratio":>7}{"cpu s":>9}{"ratio":>7}{"peak MB":>9}{"at rest":>9}'
-    print(f'{"stage":22}{"":9}{columns}')
+    columns = f'{"wall s":>9}{"ratio":>7}{"cpu s":>9}{"ratio":>7}{"tensors":>9}{"process":>9}'
+    print(f'{"stage":22}{"":9}{columns}  (peak memory, MB)')
 
 
 def print_figures(stage: str, figures: Figures) -> None:
     literal = figures['literal']
     for variant, ours in figures.items():
         peak = ''.join(
-            f'{ours[key] / 1e6:9.0f}' if key in ours else f'{"-":>9}'
-            for key in ('peak_bytes', 'resting_bytes')
+            f'{ours[key] / 1e6:9.0f}' if ours.get(key) else f'{"-":>9}'
+            for key in ('tensor_bytes', 'process_bytes')
         )
         print(
             f'{stage:22}{variant:9}{ours["wall"]:9.3f}{literal["wall"] / ours["wall"]:7.1f}'
