@@ -47,10 +47,7 @@ class Case:
     @property
     def samples(self) -> list[SegDataSample]:
         """The tags as mmseg hands them over."""
-        samples = [SegDataSample() for _ in self.tags]
-        for sample, tags in zip(samples, self.tags, strict=True):
-            sample.gt_tags = LabelData(multi_hot=tags)
-        return samples
+        return samples_with(self.tags)
 
 
 def build_case(
@@ -118,6 +115,14 @@ def random_scenes(count: int, side: int) -> Tensor:
     steps = (areas * 4).round() / 4
     noisy = steps + 0.03 * torch.randn_like(steps)
     return (noisy.clamp(0, 1) * 255).to(torch.uint8)
+
+
+def samples_with(tags: Tensor) -> list[SegDataSample]:
+    """One sample for each row of multi-hot tags (B, n)."""
+    samples = [SegDataSample() for _ in tags]
+    for sample, multi_hot in zip(samples, tags, strict=True):
+        sample.gt_tags = LabelData(multi_hot=multi_hot)
+    return samples
 
 
 def random_tags(batch: int, num_classes: int, per_image: int) -> Tensor:

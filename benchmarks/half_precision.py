@@ -18,16 +18,15 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
-from mmengine.structures import LabelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import register_all_modules
 from torch import Tensor
 
-from benchmarks.case import build_case, random_scenes, random_tags
+from benchmarks.case import build_case, random_scenes, random_tags, samples_with
 from benchmarks.literal.images import normalise
+from benchmarks.toy_texts import pixels_of, tags_of
 from mmseg_excel.datasets.toy.scenes import generate_scene
-from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
 from mmseg_excel.models.excel import ExCEL
 
 TOY_CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'
@@ -67,8 +66,8 @@ def random_batches(count: int, num_classes: int, device: str) -> list[Batch]:
     batches = []
     for _ in range(count):
         images = normalise(random_scenes(4, 160)).to(device)
-        samples = [sample_with(tags) for tags in random_tags(4, num_classes, 2).to(device)]
-        batches.append(Batch(images, samples))
+        tags = random_tags(4, num_classes, 2).to(device)
+        batches.append(Batch(images, samples_with(tags)))
     return batches
 
 
@@ -79,19 +78,9 @@ def toy_batches(count: int, device: str) -> list[Batch]:
 
 
 def toy_batch(seeds: range, device: str) -> Batch:
-    images, samples = [], []
-    for seed in seeds:
-        scene = generate_scene(np.random.default_rng(seed), 96)
-        images.append(torch.from_numpy(scene.image.copy()).permute(2, 0, 1))
-        present = torch.from_numpy(np.isin(np.arange(len(TOY_CLASSES)) + 1, scene.mask))
-        samples.append(sample_with(present.float().to(device)))
-    return Batch(normalise(torch.stack(images)).to(device), samples)
-
-
-def sample_with(tags: Tensor) -> SegDataSample:
-    sample = SegDataSample()
-    sample.gt_tags = LabelData(multi_hot=tags)
-    return sample
+    scenes = [generate_scene(np.random.default_rng(seed), 96) for seed in seeds]
+    tags = torch.stack([tags_of(scene) for scene in scenes])
+    return Batch(normalise(pixels_of(scenes)).to(device), samples_with(tags.to(device)))
 
 
 @torch.no_grad()

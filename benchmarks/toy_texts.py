@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.literal.images import normalise
 from mmseg_excel.datasets.toy.scenes import Scene, generate_scene
 from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
 from mmseg_excel.evaluation import Scores, confusion_matrix, count_pairs
@@ -28,8 +29,6 @@ SIZE = 64
 # K and lambda of the toy recipe were chosen on the scenes of seeds 101 to 103.
 SEEDS = (201, 202, 203)
 BATCH = 16
-MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)
-STD = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
 DEFAULTS = dict(num_attributes=32, keep_ratio=0.9, attribute_weight=4.0)
 SETTINGS = {
     'Global': dict(mode='global'),
@@ -62,13 +61,13 @@ def map_miou_of_texts(
     pairs = {name: 0 for name in texts}
     for start in range(0, num_scenes, BATCH):
         scenes = [generate_scene(rng, SIZE) for _ in range(min(BATCH, num_scenes - start))]
-        trace = clip((_pixels(scenes) - MEAN) / STD)
+        trace = clip(normalise(pixels_of(scenes)))
         embeddings = neck(trace).embeddings()
         for name, matrix in texts.items():
             maps = patch_text_maps(embeddings, matrix)[:, 1:, : len(TOY_CLASSES)]
             maps = maps.transpose(1, 2).unflatten(2, trace.grid)
             for scene, scene_maps in zip(scenes, maps, strict=True):
-                label = label_from_maps(scene_maps, _tags(scene), (SIZE, SIZE))
+                label = label_from_maps(scene_maps, tags_of(scene), (SIZE, SIZE))
                 pairs[name] = pairs[name] + count_pairs(torch.from_numpy(scene.mask), label)
     size = len(TOY_CLASSES) + 1
     return {
@@ -77,11 +76,13 @@ def map_miou_of_texts(
     }
 
 
-def _pixels(scenes: Sequence[Scene]) -> Tensor:
+def pixels_of(scenes: Sequence[Scene]) -> Tensor:
+    """RGB of scenes of one size, float (B, 3, S, S) in 0..255."""
     return torch.from_numpy(np.stack([scene.image for scene in scenes])).permute(0, 3, 1, 2).float()
 
 
-def _tags(scene: Scene) -> Tensor:
+def tags_of(scene: Scene) -> Tensor:
+    """Multi-hot tags of a scene, (n,)."""
     return torch.tensor([float(name in scene.tags) for name in TOY_CLASSES])
 
 

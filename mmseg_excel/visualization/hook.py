@@ -75,7 +75,7 @@ class PseudoLabelVisualizationHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch=None, outputs: dict | None = None
     ) -> None:
         """Log the phase, and draw when the time has come."""
-        phase = _model(runner).phase
+        phase = unwrapped(runner.model).phase
         code = 2 if phase.pairs_from_prediction else int(phase.dynamic)
         runner.message_hub.update_scalar('train/phase', code)
         if is_main_process() and self.every_n_train_iters(runner, self.interval):
@@ -86,7 +86,7 @@ class PseudoLabelVisualizationHook(Hook):
         if not self._items:
             return
         start = time.perf_counter()
-        model = _model(runner)
+        model = unwrapped(runner.model)
         training = model.training
         model.eval()
         pseudo_labels = [self._draw(runner, model, item, step) for item in self._items]
@@ -150,10 +150,6 @@ def supervision_scalars(
     if matrix.sum():
         scalars['pseudo_mIoU'] = Scores.from_confusion(matrix).means()['mIoU']
     return scalars
-
-
-def _model(runner: Runner) -> ExCEL:
-    return unwrapped(runner.model)
 
 
 def _truth(sample: SegDataSample) -> Tensor:
