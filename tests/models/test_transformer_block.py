@@ -70,8 +70,10 @@ def test_the_heads_of_a_token_lie_side_by_side(block_size):
 
 def test_attention_in_half_precision_is_rounded_once():
     q, k, _ = random_heads(torch.bfloat16)
-    rounded = softmax_attention(q, k, torch.bfloat16)
-    assert torch.equal(rounded, softmax_attention(q, k).bfloat16())
+    full = softmax_attention(q, k)
+    rounded = softmax_attention(q, k, torch.bfloat16).float()
+    one_rounding = torch.finfo(torch.bfloat16).eps / 2
+    assert ((rounded - full).abs() <= 1.001 * one_rounding * full).all()
 
 
 def test_gradients_flow_in_half_precision_as_in_full():
