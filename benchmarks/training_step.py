@@ -1,6 +1,6 @@
 """Compare a training step and its stages with the literal implementation of the method.
 
-Example: python -m benchmarks.training_step --memory --json results.json
+Example: python -m benchmarks.training_step --memory --compile --json results.json
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from benchmarks.case import Case, build_case
 from benchmarks.stages import STAGES
 from benchmarks.timing import Memory, Run, cuda_memory, interleaved, machine, memory
+from mmseg_excel.engine.compile_hook import compile_rooms
 
 # The literal implementation runs in fp32; ours in fp32 and under bf16 autocast.
 VARIANTS = ('literal', 'fp32', 'bf16')
@@ -31,7 +32,7 @@ def main() -> int:
     args = parse_arguments()
     if args.threads:
         torch.set_num_threads(args.threads)
-    case = build_case(args.model, args.batch, args.side, args.tags, args.device)
+    case = build(args)
     print_header()
     stages = {}
     for name in args.stage or STAGES:
@@ -54,8 +55,16 @@ def parse_arguments() -> argparse.Namespace:
     add('--side', type=int, default=320, help='pixels (default: 320)')
     add('--tags', type=int, default=2, help='classes an image shows (default: 2)')
     add('--memory', action='store_true', help='measure peak memory too, in fresh processes')
+    add('--compile', action='store_true', help='ours with what CompileHook compiles')
     add('--json', type=Path, help='write the figures, the machine and the versions to this file')
     return parser.parse_args()
+
+
+def build(args: argparse.Namespace) -> Case:
+    case = build_case(args.model, args.batch, args.side, args.tags, args.device)
+    if args.compile:
+        compile_rooms(case.ours)
+    return case
 
 
 def measure(stage: str, case: Case, args: argparse.Namespace) -> Figures:
@@ -95,8 +104,7 @@ def memory_in_fresh_process(stage: str, variant: str, args: argparse.Namespace) 
 
 def _memory_of_one_run(stage: str, variant: str, args: argparse.Namespace) -> Memory:
     torch.set_num_threads(args.threads or torch.get_num_threads())
-    case = build_case(args.model, args.batch, args.side, args.tags)
-    return memory(prepare(stage, case)[variant])
+    return memory(prepare(stage, build(args))[variant])
 
 
 def print_header() -> None:

@@ -1,4 +1,4 @@
-"""CompileHook: adapter and decoder through torch.compile."""
+"""CompileHook: torch.compile where it helps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..distributed import unwrapped
+from ..models import ExCEL
 
 
 @HOOKS.register_module()
 class CompileHook(Hook):
-    """Compiles what is trained, adapter and decoder, when training starts.
+    """Compiles adapter, decoder and an iteration of PAR, when training starts.
 
     Labels change by rounding only, and checkpoints not at all. CLIP is not compiled: its time is
     spent in matrix products.
@@ -28,6 +29,11 @@ class CompileHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Compile; the work is done in the first iteration."""
-        model = unwrapped(runner.model)
-        for room in (model.adapter, model.decode_head):
-            room.compile(**self.options)
+        compile_rooms(unwrapped(runner.model), **self.options)
+
+
+def compile_rooms(model: ExCEL, **options) -> None:
+    """Let ``torch.compile``, with its options, speed up a model in place."""
+    neighbour_sum = model.pseudo_labeler.pixel_adaptive.neighbour_sum
+    for room in (model.adapter, model.decode_head, neighbour_sum):
+        room.compile(**options)

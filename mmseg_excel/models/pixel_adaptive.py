@@ -35,7 +35,6 @@ class PixelAdaptiveRefinement(nn.Module):
         self.iterations = iterations
         self.colour_scale = colour_scale
         self.position_weight = position_weight
-        self.margin = max(dilations)
         self.offsets: list[Offset] = [
             (dy * dilation, dx * dilation)
             for dilation in dilations
@@ -43,6 +42,7 @@ class PixelAdaptiveRefinement(nn.Module):
             for dx in (-1, 0, 1)
             if dy or dx
         ]
+        self.neighbour_sum = NeighbourSum(self.offsets)
 
     @torch.no_grad()
     def forward(self, images: Tensor, scores: Tensor) -> Tensor:
@@ -62,10 +62,7 @@ class PixelAdaptiveRefinement(nn.Module):
     def _average(self, affinity: Tensor, scores: Tensor) -> Tensor:
         """Replace scores (b, K, S, S) by weighted sums over neighbours, again and again."""
         for _ in range(self.iterations):
-            summed = torch.zeros_like(scores)
-            for weight, neighbour in zip(affinity, self._neighbours(scores), strict=True):
-                summed.addcmul_(weight[:, None], neighbour)
-            scores = summed
+            scores = self.neighbour_sum(affinity, padded_for(self.offsets, scores))
         return scores
 
     def _similarity(self, images: Tensor) -> Tensor:
@@ -73,7 +70,7 @@ class PixelAdaptiveRefinement(nn.Module):
         scale = 1 / ((self._deviation(images) + 1e-8) * self.colour_scale)
         similarity = images.new_empty(len(self.offsets), len(images), *images.shape[2:])
         difference = torch.empty_like(images)
-        for out, neighbour in zip(similarity, self._neighbours(images), strict=True):
+        for out, neighbour in zip(similarity, self._around(images), strict=True):
             torch.sub(neighbour, images, out=difference).mul_(scale).square_()
             torch.mean(difference, dim=1, out=out)
         return similarity.neg_()
@@ -87,7 +84,7 @@ class PixelAdaptiveRefinement(nn.Module):
         count = len(self.offsets)
         levels = images * 255
         total, squares = torch.zeros_like(levels), torch.zeros_like(levels)
-        for neighbour in self._neighbours(levels):
+        for neighbour in self._around(levels):
             total += neighbour
             squares.addcmul_(neighbour, neighbour)
         total = total.double()
@@ -99,13 +96,44 @@ class PixelAdaptiveRefinement(nn.Module):
         distance = torch.tensor(self.offsets, dtype=torch.float32).square().sum(dim=1).sqrt()
         return (-(distance / (distance.std() + 1e-8) / self.colour_scale).square()).softmax(dim=0)
 
-    def _neighbours(self, values: Tensor) -> Iterator[Tensor]:
-        """Yield `values` seen from each offset, the border replicated."""
-        margin = self.margin
-        height, width = values.shape[-2:]
-        padded = F.pad(values, (margin,) * 4, mode='replicate')
-        for dy, dx in self.offsets:
-            yield padded[..., margin + dy : margin + dy + height, margin + dx : margin + dx + width]
+    def _around(self, values: Tensor) -> Iterator[Tensor]:
+        return neighbours(self.offsets, padded_for(self.offsets, values))
+
+
+class NeighbourSum(nn.Module):
+    """One iteration; a module of its own for :class:`CompileHook` to make a single kernel of.
+
+    Args:
+        offsets: Where the neighbours are.
+    """
+
+    def __init__(self, offsets: Sequence[Offset]) -> None:
+        super().__init__()
+        self.offsets = offsets
+
+    def forward(self, weights: Tensor, padded: Tensor) -> Tensor:
+        """Add up neighbours, (48, B, S, S) times padded (B, K, S + 2m, S + 2m): (B, K, S, S)."""
+        summed = padded.new_zeros(*padded.shape[:2], *weights.shape[2:])
+        for weight, neighbour in zip(weights, neighbours(self.offsets, padded), strict=True):
+            summed.addcmul_(weight[:, None], neighbour)
+        return summed
+
+
+def padded_for(offsets: Sequence[Offset], values: Tensor) -> Tensor:
+    """Replicate the border of (B, K, S, S) as far as the offsets reach, m pixels."""
+    return F.pad(values, (_reach(offsets),) * 4, mode='replicate')
+
+
+def neighbours(offsets: Sequence[Offset], padded: Tensor) -> Iterator[Tensor]:
+    """Yield the picture inside of `padded`, seen from each offset."""
+    margin = _reach(offsets)
+    height, width = (side - 2 * margin for side in padded.shape[2:])
+    for dy, dx in offsets:
+        yield padded[..., margin + dy : margin + dy + height, margin + dx : margin + dx + width]
+
+
+def _reach(offsets: Sequence[Offset]) -> int:
+    return max(max(offset) for offset in offsets)
 
 
 def _worthwhile_channels(scores: Tensor) -> Tensor | slice:

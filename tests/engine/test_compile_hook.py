@@ -14,8 +14,11 @@ from mmseg_excel.engine import CompileHook
 from ..golden.model import build_golden_model, golden_samples
 from ..golden.reference import golden_tensor
 
+pytestmark = pytest.mark.skipif(
+    not shutil.which('c++'), reason='torch.compile needs a C++ compiler on a CPU'
+)
 
-@pytest.mark.skipif(not shutil.which('c++'), reason='torch.compile needs a C++ compiler on a CPU')
+
 def test_losses_and_gradients_stay_and_the_checkpoint_too():
     model = build_golden_model()
     eager = _losses_and_gradients(model)
@@ -26,6 +29,17 @@ def test_losses_and_gradients_stay_and_the_checkpoint_too():
     for name, value in eager.items():
         scale = value.abs().max().clamp(min=1e-8)
         assert (compiled[name] - value).abs().max() < 1e-4 * scale, name
+
+
+def test_refined_scores_stay_whatever_the_number_of_classes():
+    model = build_golden_model()
+    refine = model.pseudo_labeler.pixel_adaptive
+    images = (255 * torch.rand(2, 3, 37, 53)).to(torch.uint8) / 255
+    scores = [torch.rand(2, channels, 37, 53) for channels in (2, 4, 3)]
+    eager = [refine(images, given) for given in scores]
+    CompileHook().before_train(SimpleNamespace(model=model))
+    for given, expected in zip(scores, eager, strict=True):
+        torch.testing.assert_close(refine(images, given), expected, rtol=0, atol=2e-5)
 
 
 def _losses_and_gradients(model) -> dict[str, torch.Tensor]:
