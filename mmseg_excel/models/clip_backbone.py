@@ -112,8 +112,9 @@ class FrozenCLIP(BaseModule):
         """Patch, class and position embeddings and ``ln_pre``: (B, N, D)."""
         tower = self.tower
         position = resize_position_embedding(tower.positional_embedding, tower.grid_size, grid)
-        # Under autocast the convolution is rounded, the tokens that are summed up are not.
-        patches = tower.conv1(images).to(position.dtype).flatten(2).transpose(1, 2)
+        # Every layer sees what is rounded here, and little time is gained: not under autocast.
+        with torch.autocast(images.device.type, enabled=False):
+            patches = tower.conv1(images).flatten(2).transpose(1, 2)
         class_token = tower.class_embedding.expand(len(patches), 1, -1)
         return tower.ln_pre(torch.cat([class_token, patches], 1) + position)
 

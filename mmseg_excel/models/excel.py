@@ -148,8 +148,10 @@ class ExCEL(BaseSegmentor):
         return _resize(self._unpadded_logits(inputs), inputs.shape[2:])
 
     def lowres_logits(self, inputs: Tensor) -> Tensor:
-        """Logits of the patches, (B, n+1, g_h, g_w)."""
-        return self.decode_head(self._fuse(self.extract_feat(inputs)))
+        """Logits of the patches, (B, n+1, g_h, g_w), from CLIP on in float32."""
+        calibration = self.extract_feat(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.decode_head(self._fuse(calibration))
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return self.lowres_logits(inputs)
@@ -203,8 +205,9 @@ class ExCEL(BaseSegmentor):
         return self.adapter(calibration.features, calibration.trace.grid)
 
     def _image_relation(self, calibration: Calibration) -> Tensor:
-        """Relation logits of each image by itself, (B, P, P)."""
-        return self.adapter.relation_logits(self._fuse(calibration), over_batch=False)
+        """Relation logits of each image by itself, (B, P, P), from CLIP on in float32."""
+        with torch.autocast(calibration.tokens.device.type, enabled=False):
+            return self.adapter.relation_logits(self._fuse(calibration), over_batch=False)
 
     def _maps(self, calibration: Calibration, relation: Tensor | None) -> Tensor:
         """Static maps, or dynamic ones if relation logits are given."""

@@ -77,7 +77,7 @@ class Calibration:
         Args:
             relation: R, (B, P, P), rows summing to one.
         """
-        shift = self.trace.num_heads * (relation @ self.values[:, 1:])
+        shift = self.trace.num_heads * product_in_float32(relation, self.values[:, 1:])
         class_token, patches = self.tokens.split([1, shift.shape[1]], dim=1)
         return self._embed(torch.cat([class_token, patches + shift], dim=1))
 
@@ -85,6 +85,12 @@ class Calibration:
         """Project and divide by the norm over the *token* axis (method 3), never in bf16."""
         with torch.autocast(tokens.device.type, enabled=False):
             return F.normalize(self.trace.project(tokens), dim=1)
+
+
+def product_in_float32(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply, a b, without the rounding of autocast, from which labels would suffer."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a.float() @ b.float()
 
 
 @MODELS.register_module()
@@ -128,7 +134,7 @@ class SVCNeck(BaseModule):
             # Ē (v W_Oᵀ) is (Ē v) W_Oᵀ; projected first, the values serve `shifted_embeddings` too.
             projected = token_linear(block.qkv.chunk(3, dim=-1)[2], block.out_proj.weight)
             attention = self._calibrated_attention(block, trace.num_heads)
-            tokens = tokens + attention @ projected + block.out_proj.bias
+            tokens = tokens + product_in_float32(attention, projected) + block.out_proj.bias
             values += projected
         tokens = torch.cat([trace.blocks[-1].output[:, :1], tokens[:, 1:]], dim=1)
         return Calibration(

@@ -11,7 +11,7 @@ from benchmarks.half_precision import agreement, build_toy_model, random_batches
 
 @pytest.fixture(scope='module')
 def toy_model():
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # whose random decoder is easily moved
     return build_toy_model(checkpoint=None, device='cpu')
 
 
@@ -19,8 +19,10 @@ def toy_model():
 @pytest.mark.parametrize(('dtype', 'scenes'), [(torch.bfloat16, 48), (torch.float16, 16)])
 def test_labels_of_toy_scenes_stay_as_they_are(toy_model, dtype, scenes):
     shares = agreement(toy_model, toy_batches(scenes, 'cpu'), dtype)
-    for kind in ('static pseudo labels', 'predictions'):
-        assert np.mean(shares[kind]) >= 0.995, kind
+    assert np.mean(shares['predictions']) >= 0.995
+    # A cell of a map at the threshold may split a box and with it change most of one image.
+    kept = np.greater_equal(shares['static pseudo labels'], 0.995)
+    assert np.mean(kept) >= 0.9
 
 
 def test_fp16_keeps_labels_of_random_scenes_too(toy_model):
@@ -28,3 +30,10 @@ def test_fp16_keeps_labels_of_random_scenes_too(toy_model):
     batches = random_batches(1, toy_model.num_classes - 1, 'cpu')
     for kind, shares in agreement(toy_model, batches, torch.float16).items():
         assert np.mean(shares) >= 0.995, kind
+
+
+def test_bf16_keeps_predictions_of_random_scenes(toy_model):
+    torch.manual_seed(0)
+    batches = random_batches(4, toy_model.num_classes - 1, 'cpu')
+    shares = agreement(toy_model, batches, torch.bfloat16)
+    assert np.mean(shares['predictions']) >= 0.995
