@@ -88,9 +88,9 @@ class Calibration:
 
 
 def product_in_float32(a: Tensor, b: Tensor) -> Tensor:
-    """Multiply, a b, without the rounding of autocast, from which labels would suffer."""
+    """Multiply float32, a b, without the rounding of autocast, from which labels would suffer."""
     with torch.autocast(a.device.type, enabled=False):
-        return a.float() @ b.float()
+        return a @ b
 
 
 @MODELS.register_module()
@@ -132,7 +132,7 @@ class SVCNeck(BaseModule):
         values = torch.zeros_like(tokens)
         for block in trace.blocks[first:]:
             # Ē (v W_Oᵀ) is (Ē v) W_Oᵀ; projected first, the values serve `shifted_embeddings` too.
-            projected = token_linear(block.qkv.chunk(3, dim=-1)[2], block.out_proj.weight)
+            projected = token_linear(block.qkv.chunk(3, dim=-1)[2], block.out_proj.weight).float()
             attention = self._calibrated_attention(block, trace.num_heads)
             tokens = tokens + product_in_float32(attention, projected) + block.out_proj.bias
             values += projected
