@@ -148,10 +148,8 @@ class ExCEL(BaseSegmentor):
         return _resize(self._unpadded_logits(inputs), inputs.shape[2:])
 
     def lowres_logits(self, inputs: Tensor) -> Tensor:
-        """Logits of the patches, (B, n+1, g_h, g_w), from CLIP on in float32."""
-        calibration = self.extract_feat(inputs)
-        with torch.autocast(inputs.device.type, enabled=False):
-            return self.decode_head(self._fuse(calibration))
+        """Logits of the patches, (B, n+1, g_h, g_w)."""
+        return self.decode_head(self._fuse(self.extract_feat(inputs)))
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return self.lowres_logits(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from open_clip.transformer import LayerNorm, QuickGELU, ResidualAttentionBlock
@@ -37,7 +38,9 @@ class TransformerHead(BaseDecodeHead):
 
     def forward(self, fused: Tensor) -> Tensor:
         """Classify patches: G (B, 256, g_h, g_w) -> logits (B, n+1, g_h, g_w)."""
-        tokens = fused.flatten(2).transpose(1, 2)
+        # Under autocast the layers' products are rounded, neither their sum nor the logits are.
+        tokens = fused.float().flatten(2).transpose(1, 2)
         for block in self.blocks:
             tokens = run_block(block, tokens).output
-        return self.cls_seg(tokens.transpose(1, 2).unflatten(2, fused.shape[2:]))
+        with torch.autocast(tokens.device.type, enabled=False):
+            return self.cls_seg(tokens.transpose(1, 2).unflatten(2, fused.shape[2:]))
