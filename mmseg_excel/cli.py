@@ -11,16 +11,32 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
+from .utils.bad_input import BadInput
+
 
 @contextmanager
 def bad_input_exits() -> Iterator[None]:
     """Turn the errors of bad input into one sentence on stderr and exit code 2.
 
-    Wrap reading and set-up only: what fails later is a defect and keeps its traceback.
+    Wrap reading and set-up; long work goes into :func:`bad_input_exits_while_working`, where what
+    fails otherwise is a defect and keeps its traceback.
     """
+    with _exits_at(ValueError, OSError, ImportError, KeyError):
+        yield
+
+
+@contextmanager
+def bad_input_exits_while_working() -> Iterator[None]:
+    """The same for long work: bad pictures, full disks and folders that cannot be written."""
+    with _exits_at(BadInput, OSError):
+        yield
+
+
+@contextmanager
+def _exits_at(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError, ImportError, KeyError) as error:
+    except errors as error:
         sentence = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f'error: {sentence}', file=sys.stderr)
         sys.exit(2)

@@ -18,7 +18,7 @@ from torch import Tensor
 from .clip import load_clip
 from .models.excel import ExCEL
 from .reference_names import from_reference, to_reference
-from .text.atomic import write_atomically
+from .utils.atomic import write_atomically
 
 State = dict[str, Tensor]
 

@@ -20,7 +20,7 @@ from mmseg_excel.ablation import Report, ResultsFile, Table, load_table, runs_of
 from mmseg_excel.ablation.job import training_split
 from mmseg_excel.ablation.sweep import check_devices, default_devices
 from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.text.atomic import write_atomically
+from mmseg_excel.utils.atomic import write_atomically
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 

@@ -25,7 +25,7 @@ from mmseg_excel.cli import augment_at_test_time, bad_input_exits
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
-from mmseg_excel.text.atomic import write_atomically
+from mmseg_excel.utils.atomic import write_atomically
 from mmseg_excel.visualization import paint_labels, save_panel
 
 CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'
@@ -52,13 +52,13 @@ PANEL_TITLES = (
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--data-root', type=Path, default=Path('data/toy'))
     parser.add_argument('--seed', type=int, default=0, help='of the world and of the training')
     parser.add_argument('--panel-images', type=int, default=6)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 class Demo:
@@ -220,8 +220,8 @@ def print_results(results: dict) -> None:
     Console().print(table)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with bad_input_exits():
         args.work_dir.mkdir(parents=True, exist_ok=True)
     init_default_scope('mmseg')

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.text.atomic import write_atomically
+from mmseg_excel.utils.atomic import write_atomically
 from mmseg_excel.visualization.report_page import WorkDir, report_page
 
 

@@ -11,11 +11,12 @@ from mmseg_excel.cli import (
     add_runner_arguments,
     augment_at_test_time,
     bad_input_exits,
+    bad_input_exits_while_working,
     read_config,
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test (and evaluate) a segmentor')
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -34,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         '--tta', action='store_true', help='multi-scale and flip views, and DenseCRF'
     )
     add_runner_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def paint_predictions(cfg: Config, args: argparse.Namespace) -> None:
@@ -43,8 +44,8 @@ def paint_predictions(cfg: Config, args: argparse.Namespace) -> None:
         cfg.visualizer.save_dir = args.show_dir
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with bad_input_exits():
         cfg = read_config(args)
         cfg.load_from = args.checkpoint
@@ -62,7 +63,8 @@ def main() -> None:
             getattr(runner.model, 'module', runner.model).encode_classes()
         _ = runner.test_loop  # reads and checks the data
         runner.load_or_resume()
-    runner.test()
+    with bad_input_exits_while_working():
+        runner.test()
 
 
 if __name__ == '__main__':

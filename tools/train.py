@@ -6,11 +6,16 @@ import argparse
 
 from mmengine.runner import Runner
 
-from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
+from mmseg_excel.cli import (
+    add_runner_arguments,
+    bad_input_exits,
+    bad_input_exits_while_working,
+    read_config,
+)
 from mmseg_excel.determinism import set_randomness
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a segmentor')
     parser.add_argument('config', help='config file')
     parser.add_argument(
@@ -24,11 +29,11 @@ def parse_args() -> argparse.Namespace:
         help='algorithms that give the same bits every time on the same machine',
     )
     add_runner_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     with bad_input_exits():
         cfg = read_config(args)
         cfg.resume = args.resume
@@ -39,7 +44,8 @@ def main() -> None:
         runner = Runner.from_cfg(cfg)
         # Building the loops reads and checks the data.
         _ = runner.train_loop, runner.val_loop
-    runner.train()
+    with bad_input_exits_while_working():
+        runner.train()
 
 
 if __name__ == '__main__':

@@ -168,7 +168,7 @@ def save(model: nn.Module, args: argparse.Namespace) -> None:
     os.replace(temporary, args.out)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, default=ASSETS / f'{MODEL}.safetensors')
     parser.add_argument('--steps', type=int, default=1800)
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument('--scenes', type=int, default=40000, help='scenes drawn beforehand')
     parser.add_argument('--processes', type=int, default=2)
     parser.add_argument('--keep-every', type=int, default=0, help='also save every N steps')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     with bad_input_exits():
         if args.steps < 1 or args.processes < 1 or args.batch_size < 2 * args.processes:
             raise ValueError(

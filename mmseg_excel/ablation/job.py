@@ -27,7 +27,7 @@ from ..determinism import set_randomness
 from ..engine.small_checkpoint_hook import package_versions
 from ..evaluation import ConfusionMatrixMetric
 from ..models import ExCEL
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 from .runs import Run
 
 RESULT = 'result.json'

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 
 SCHEMA_VERSION = 1
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from ..text.atomic import write_atomically
-from .problems import Problems
+from ..utils.atomic import write_atomically
+from ..utils.problems import Problems
 
 
 def read_list(path: str | Path) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
+from ..utils.images import why_unreadable
 from .palette import voc_palette
-from .pictures import why_unreadable
 
 IGNORED = 255
 

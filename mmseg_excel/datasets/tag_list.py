@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from mmseg.registry import DATASETS
 
+from ..utils.images import IMAGE_SUFFIXES, without_image_suffix
+from ..utils.problems import Problems
 from .lists import read_list
 from .palette import voc_palette
-from .pictures import IMAGE_SUFFIXES, without_image_suffix
-from .problems import Problems
 from .tag_tables import read_tag_table
 from .tagged import TaggedSegDataset
 

@@ -16,8 +16,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..text.atomic import write_atomically
-from .problems import Problems
+from ..utils.atomic import write_atomically
+from ..utils.problems import Problems
 
 TagTable = dict[str, list[str]]
 Row = tuple[str, object, object]  # where it stands, image, tags

@@ -7,9 +7,9 @@ import os
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, TASK_UTILS
 
+from ..utils.images import is_cut_jpeg, why_unreadable
+from ..utils.problems import Problems
 from .lists import read_list, usable_names
-from .pictures import is_cut_jpeg, why_unreadable
-from .problems import Problems
 from .sampler import Draw
 from .tag_sources import gather_tags
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..datasets.masks import IGNORED, read_mask
-from ..datasets.prepare.parallel import parallel_map
-from ..datasets.problems import Problems
+from ..utils.parallel import parallel_map
+from ..utils.problems import Problems
 from .confusion import Scores, confusion_matrix, count_pairs
 
 

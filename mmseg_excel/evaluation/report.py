@@ -12,7 +12,7 @@ import torch
 from prettytable import PrettyTable
 from torch import Tensor
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 from .confusion import Scores
 from .published import PUBLISHED
 from .tables import ScoreTable

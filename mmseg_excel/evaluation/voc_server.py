@@ -15,8 +15,8 @@ from PIL import Image
 
 from ..datasets.masks import labels_in, write_mask
 from ..datasets.palette import voc_palette
-from ..datasets.problems import Problems
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
+from ..utils.problems import Problems
 
 FOLDER = 'results/VOC2012/Segmentation/comp6_test_cls'
 ARCHIVE = 'results/comp6_test_cls.tar'

@@ -15,7 +15,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 
 RECORD = 'labels_of.json'
 # Settings of the loop that decide how fast labels come, not what they are.

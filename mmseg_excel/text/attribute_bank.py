@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .atomic import write_atomically
+from ..utils.atomic import write_atomically
 from .attributes import N_INIT, RANDOM_STATE, cluster_attributes
 
 

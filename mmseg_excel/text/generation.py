@@ -13,7 +13,7 @@ from pathlib import Path
 
 import openai
 
-from .atomic import write_atomically
+from ..utils.atomic import write_atomically
 from .descriptions import Descriptions, load_descriptions
 from .prompting import ANSWER_FORMAT, check_class_name, read_answer, request_messages
 from .rules import NUM_SENTENCES, sift_sentences

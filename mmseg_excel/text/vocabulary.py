@@ -45,14 +45,20 @@ VOC_PROMPTS = {
 }
 COCO_PROMPTS = {
     'person': 'person with clothes,people,human',
+    'motorcycle': 'motorbike',
+    'airplane': 'aeroplane',
     'bird': 'bird avian',
     'backpack': 'backpack,bag',
     'umbrella': 'umbrella,parasol',
     'handbag': 'handbag,purse',
     'tie': 'necktie',
+    'snowboard': 'sknowboard',  # the reference's spelling: it changes the embedding, so it stays
     'baseball glove': 'glove',
     'spoon': 'dessertspoon',
     'chair': 'chair seat',
+    'couch': 'sofa',
+    'potted plant': 'pottedplant',
+    'dining table': 'diningtable',
     'tv': 'tvmonitor screen',
     'remote': 'remote control',
     'hair drier': 'hairdrier,blowdrier',

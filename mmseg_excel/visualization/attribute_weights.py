@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 
 
 def save_attribute_weights(weights: Tensor, classes: Sequence[str], path: str | Path) -> None:

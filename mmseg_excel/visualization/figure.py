@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 from .panel import HEAT_MAP
 
 # Text stays text in PDF (TrueType, not outlines), so it can be searched and edited.

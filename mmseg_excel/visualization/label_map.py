@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..text.atomic import write_atomically
+from ..utils.atomic import write_atomically
 from .panel import paint_labels
 
 IGNORED = 255

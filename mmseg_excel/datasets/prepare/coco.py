@@ -12,14 +12,14 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ...text.vocabulary import COCO_CLASSES
+from ...utils.images import why_unreadable
+from ...utils.parallel import parallel_map
+from ...utils.problems import Problems
 from ..coco_json import COCOJSON
 from ..lists import write_list
 from ..masks import write_mask
-from ..pictures import why_unreadable
-from ..problems import Problems
 from ..tag_tables import write_tag_table
 from .coco_index import COCOImage, COCOIndex
-from .parallel import parallel_map
 
 COCO_URLS = (
     'http://images.cocodataset.org/zips/train2014.zip, '

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ...utils.problems import Problems
 from ..coco_json import COCOJSON
 from ..lists import leaves_folder
-from ..problems import Problems
 
 TABLES = """
 CREATE TABLE images (id INTEGER PRIMARY KEY, file TEXT UNIQUE, height INTEGER, width INTEGER);

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..problems import Problems
+from ...utils.problems import Problems
 from ..tag_tables import TagTable
 
 #: Everything a pickled dictionary of arrays needs, under the names numpy has had.

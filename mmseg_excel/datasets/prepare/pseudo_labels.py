@@ -25,7 +25,7 @@ from ...models.excel import ExCEL
 from ...models.pseudo_label import PseudoLabels
 from ...postprocess.crf_pool import CRFPool
 from ...postprocess.densecrf import DenseCRF
-from ...text.atomic import write_atomically
+from ...utils.atomic import write_atomically
 from ..masks import IGNORED, write_mask
 from ..tagged import TaggedSegDataset
 

@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 
 from ...text.vocabulary import VOC_CLASSES
+from ...utils.images import why_unreadable
+from ...utils.parallel import parallel_map
+from ...utils.problems import Problems
 from ..lists import read_list, usable_names, write_list
 from ..masks import read_mask, write_mask
-from ..pictures import why_unreadable
-from ..problems import Problems
 from ..tag_sources import XMLTags, gather_tags
 from ..tag_sources.mask_tags import tags_in_mask
 from ..tag_tables import write_tag_table
-from .parallel import parallel_map
 from .sbd import read_sbd_mask
 from .voc_folders import SBD_URL, VOCFolders
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..problems import Problems
+from ...utils.problems import Problems
 
 
 class TagSource:

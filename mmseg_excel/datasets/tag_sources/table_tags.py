@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmseg.registry import TASK_UTILS
 
-from ..pictures import without_image_suffix
+from ...utils.images import without_image_suffix
 from ..tag_tables import read_tag_table
 from .base import TagSource
 

@@ -1,0 +1,1 @@
+"""What knows nothing of the method: checks, files, images, parallel work."""

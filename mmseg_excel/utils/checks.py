@@ -1,0 +1,86 @@
+"""Settings are checked where they enter, in the constructor of whoever owns them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from numbers import Integral, Real
+
+from .bad_input import BadInput
+
+
+def check_number(setting: str, value: object, interval: str) -> None:
+    """Refuse what is no finite number of an interval.
+
+    Args:
+        setting: Name for the message, as it stands in a config: ``'SVCNeck.num_layers'``.
+        value: Its value. True and False are no numbers.
+        interval: In mathematical notation: ``'(0, 1]'``, ``'[0, inf)'``.
+
+    Raises:
+        BadInput: Names setting, value and interval.
+
+    Example:
+        >>> check_number('AttributeTextHead.keep_ratio', 2, '(0, 1]')
+        BadInput: AttributeTextHead.keep_ratio is 2, but must be a number in (0, 1].
+    """
+    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not _contains(interval, value):
+        raise BadInput(f'{setting} is {shown(value)}, but must be a number in {interval}.')
+
+
+def check_whole(setting: str, value: object, interval: str) -> None:
+    """Refuse what is no whole number of an interval; see :func:`check_number`."""
+    good = isinstance(value, Integral) and not isinstance(value, bool)
+    if not good or not _contains(interval, value):
+        raise BadInput(f'{setting} is {shown(value)}, but must be a whole number in {interval}.')
+
+
+def check_flag(setting: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        BadInput: Names setting and value.
+    """
+    if not isinstance(value, bool):
+        raise BadInput(f'{setting} is {shown(value)}, but must be True or False.')
+
+
+def check_choice(setting: str, value: object, choices: Collection[str]) -> None:
+    """Refuse what is none of some names.
+
+    Raises:
+        BadInput: Names setting, value and choices.
+    """
+    if not isinstance(value, str) or value not in choices:
+        names = ', '.join(map(repr, choices))
+        raise BadInput(f'{setting} is {shown(value)}, but must be one of {names}.')
+
+
+def check_sequence(setting: str, value: object, length: int | None = None) -> None:
+    """Refuse what is no list or tuple, or an empty one; a string is none.
+
+    Args:
+        setting: Name for the message.
+        value: Its value.
+        length: How many elements it must have. Default: any number but zero.
+
+    Raises:
+        BadInput: Names setting and value.
+    """
+    good = isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) > 0
+    if not good or (length is not None and len(value) != length):
+        wanted = 'a list' if length is None else f'a list of {length}'
+        raise BadInput(f'{setting} is {shown(value)}, but must be {wanted}.')
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value as messages show it: in Python's notation, on one line, shortened."""
+    text = ' '.join(repr(value).split())
+    return text if len(text) <= most else f'{text[:most]}...'
+
+
+def _contains(interval: str, value: Real) -> bool:
+    low, high = (float(bound) for bound in interval[1:-1].split(','))
+    above = value >= low if interval[0] == '[' else value > low
+    return above and (value <= high if interval[-1] == ']' else value < high)
