@@ -1,7 +1,10 @@
 """ExCEL for MMSegmentation: importing this package registers all its parts."""
 
-from . import datasets, engine, evaluation, models, postprocess, visualization
+from .utils.import_noise import without_import_noise
 from .version import __version__
+
+with without_import_noise():
+    from . import datasets, engine, evaluation, models, postprocess, visualization
 
 __all__ = [
     '__version__',
