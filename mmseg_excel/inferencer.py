@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from .text.attributes import hunt_attributes
 from .text.class_texts import all_texts, build_class_texts
 from .text.descriptions import load_descriptions
 from .text.vocabulary import Vocabulary, make_vocabulary
+from .utils.checkpoints import naming, read_tensors
 from .visualization.label_map import LabelMap
 from .visualization.panel import save_panel
 
@@ -449,23 +449,11 @@ def load_weights(model: ExCEL, checkpoint: str | Path) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint of this model.
+        BadInput: If it is no checkpoint of this model.
     """
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f"There is no checkpoint '{checkpoint}'.")
-    try:
-        stored = torch.load(checkpoint, map_location='cpu', weights_only=True)
-        state = stored.get('state_dict', stored)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
-        raise ValueError(
-            f"'{checkpoint}' could not be read as a checkpoint ({type(error).__name__}): give a "
-            'file that tools/train.py wrote.'
-        ) from None
-    try:
-        model.load_state_dict(dict(state))
-    except RuntimeError as error:
-        reason = ' '.join(str(error).split())[:200]
-        raise ValueError(f"'{checkpoint}' does not fit the config: {reason}") from None
+    state = read_tensors(checkpoint)
+    with naming(checkpoint):
+        model.load_state_dict(state)
 
 
 def _settings_of(model: ExCEL, dynamic: bool) -> Settings:

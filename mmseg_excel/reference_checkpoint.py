@@ -8,7 +8,6 @@ provenance; CLIP is checked against the one of the config and left out.
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from .clip import load_clip
 from .models.excel import ExCEL
 from .reference_names import from_reference, to_reference
 from .utils.atomic import write_atomically
-
-State = dict[str, Tensor]
+from .utils.bad_input import BadInput
+from .utils.checkpoints import State, check_tensors
+from .utils.checks import shown
 
 _CLIP = 'encoder.'
 # The reference may have resized it to the size of its crops.
@@ -29,58 +29,24 @@ _POSITION = 'visual.positional_embedding'
 _HALF = 1e-3
 
 
-def read_state(path: str | Path) -> State:
-    """Read the tensors of a checkpoint; no pickled code runs.
-
-    Names lose ``module.``; a name that stands for two different tensors is refused.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no tensors, or two of one name.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no checkpoint '{path}'.")
-    try:
-        stored = torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
-        raise ValueError(
-            f"'{path}' could not be read as a checkpoint ({type(error).__name__}): give a file of "
-            'tensors that torch.load(..., weights_only=True) reads.'
-        ) from None
-    state: State = {}
-    for key, tensor in _tensors(stored, path).items():
-        name = key.removeprefix('module.')
-        if name in state and not torch.equal(state[name], tensor):
-            raise ValueError(f"'{path}' holds two different tensors '{name}'.")
-        state[name] = tensor
-    return state
-
-
 def from_reference_state(state: Mapping[str, Tensor], model: ExCEL) -> State:
     """Turn the reference's tensors into the state dict of a model, class texts included.
 
     Args:
-        state: As :func:`read_state` gives it.
+        state: As ``read_tensors`` gives it.
         model: Built from the config of the same data set, its classes encoded. Not changed.
 
     Raises:
-        ValueError: A tensor is unknown, missing, of another shape, or of another CLIP; names it.
+        BadInput: A tensor is unknown, missing, of another shape, or of another CLIP; names it.
     """
     model_state = model.state_dict()
     wanted = {name: to_reference(name) for name in model_state}
     trained = {name: state[name] for name in state if not name.startswith(_CLIP)}
     for name, tensor in trained.items():
-        ours = from_reference(name)
-        if ours not in model_state:
-            raise ValueError(f"Tensor '{name}' is none of what the model of the config trains.")
-        if tensor.shape != model_state[ours].shape:
-            raise ValueError(
-                f"Tensor '{name}' is {_shape(tensor)}, but the model of the config has "
-                f'{_shape(model_state[ours])}: use the config of its data set and CLIP.'
-            )
+        _check_trained(name, tensor, model_state)
     for name in filter(None, wanted.values()):
         if name not in trained:
-            raise ValueError(f"Tensor '{name}' is missing: the checkpoint is not complete.")
+            raise BadInput(f"Tensor '{name}' is missing: give a whole checkpoint of the reference.")
     _check_clip(state, model)
     return {
         name: trained[theirs].float() if theirs else model_state[name]
@@ -94,12 +60,12 @@ def to_reference_state(state: Mapping[str, Tensor]) -> State:
     CLIP is not among them: the reference loads it itself.
 
     Raises:
-        ValueError: No tensor is a trained one of ours.
+        BadInput: No tensor is a trained one of ours.
     """
     renamed = {to_reference(name): tensor for name, tensor in state.items()}
     renamed.pop(None, None)
     if not renamed:
-        raise ValueError(
+        raise BadInput(
             'The checkpoint holds no trained tensor of ours, such as '
             "'decode_head.conv_seg.weight': give one that tools/train.py wrote."
         )
@@ -113,15 +79,20 @@ def save_checkpoint(path: str | Path, content: dict) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _tensors(stored: object, path: str | Path) -> State:
-    if isinstance(stored, Mapping):
-        for key in ('state_dict', 'model'):
-            if isinstance(stored.get(key), Mapping):
-                stored = stored[key]
-        tensors = {key: value for key, value in stored.items() if isinstance(value, Tensor)}
-        if tensors:
-            return tensors
-    raise ValueError(f"'{path}' holds no tensors: give a state dict.")
+def _check_trained(name: str, tensor: Tensor, model_state: State) -> None:
+    ours = from_reference(name)
+    if ours not in model_state:
+        raise BadInput(
+            f'Tensor {shown(name)} is none of what the model of the config trains: use the config '
+            'of its data set and CLIP.'
+        )
+    wanted = model_state[ours]
+    # Any precision is converted.
+    check_tensors(
+        {name: tensor},
+        {name: wanted.to(tensor.dtype) if tensor.is_floating_point() else wanted},
+        whole=False,
+    )
 
 
 def _check_clip(state: Mapping[str, Tensor], model: ExCEL) -> None:
@@ -134,12 +105,8 @@ def _check_clip(state: Mapping[str, Tensor], model: ExCEL) -> None:
         if tensor.shape != clip[name].shape or not torch.allclose(
             tensor.float(), clip[name], rtol=_HALF, atol=_HALF
         ):
-            raise ValueError(
+            raise BadInput(
                 f"Tensor '{key}' is not that of the CLIP of the config "
                 f"('{model.backbone.model}', '{model.backbone.pretrained}'): set model.backbone "
                 'to the CLIP the checkpoint was trained on.'
             )
-
-
-def _shape(tensor: Tensor) -> str:
-    return 'x'.join(map(str, tensor.shape)) or 'a scalar'

@@ -18,10 +18,10 @@ from mmseg_excel.inferencer import load_weights
 from mmseg_excel.models import ExCEL
 from mmseg_excel.reference_checkpoint import (
     from_reference_state,
-    read_state,
     save_checkpoint,
     to_reference_state,
 )
+from mmseg_excel.utils.checkpoints import naming, read_tensors
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -53,7 +53,9 @@ def converted(args: argparse.Namespace) -> dict:
         load_weights(model, args.checkpoint)
         return to_reference_state(model.state_dict())
     model.encode_classes()
-    state = from_reference_state(read_state(args.checkpoint), model)
+    reference = read_tensors(args.checkpoint)
+    with naming(args.checkpoint):
+        state = from_reference_state(reference, model)
     return dict(state_dict=state, meta=dict(excel=model.provenance()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,9 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..utils.bad_input import BadInput
+from ..utils.checkpoints import check_tensors
+from ..utils.checks import shown
 from .clip_backbone import pad_to_multiple
 from .lvc_adapter import dynamic_relation, predicted_affinity
 from .pseudo_label import PseudoLabels
@@ -20,6 +23,7 @@ from .resize import resize_by_products
 from .svc_neck import Calibration
 
 PROVENANCE_KEY = 'provenance'
+_LONGEST_PROVENANCE = 10**6
 
 
 @dataclass
@@ -85,6 +89,7 @@ class ExCEL(BaseSegmentor):
         self.test_cfg = dict(source='decoder') | (test_cfg or {})
         self.phase = Phase()
         self._check_class_count()
+        self._loads_parts = False
         self._register_state_dict_hook(_save_provenance)
 
     # Set-up ---------------------------------------------------------------------------------
@@ -253,11 +258,36 @@ class ExCEL(BaseSegmentor):
 
     # Checkpoints ----------------------------------------------------------------------------
 
+    def load_state_dict(self, state_dict: Mapping, strict: bool = True, assign: bool = False):
+        """Load a checkpoint; as in PyTorch, only ``strict=False`` is content with a part of it."""
+        self._loads_parts = not strict
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        finally:
+            self._loads_parts = False
+
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        """Refuse a checkpoint of another CLIP or class list."""
+        """Refuse a checkpoint of another model, or one that is not whole.
+
+        Here rather than above, because MMEngine and wrappers load with functions of their own,
+        which at most warn.
+        """
         stored = state_dict.pop(prefix + PROVENANCE_KEY, None)
         if stored is not None:
             check_provenance(_decode_provenance(stored), self.provenance())
+        given = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in state_dict.items()
+            if name.startswith(prefix)
+        }
+        wanted = self.state_dict()
+        del wanted[PROVENANCE_KEY]
+        check_tensors(given, wanted, whole=not self._loads_parts)
+        if stored is None and not self._loads_parts:
+            raise BadInput(
+                f"The checkpoint has no '{PROVENANCE_KEY}', which says which CLIP and classes it "
+                'belongs to: give a file that tools/train.py or tools/convert_checkpoint.py wrote.'
+            )
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -265,23 +295,33 @@ def check_provenance(stored: dict, current: dict) -> None:
     """Compare what a checkpoint was trained with and what this model has.
 
     Raises:
-        ValueError: If the CLIP weights or the class list differ.
+        BadInput: If the CLIP weights or the class list differ.
     """
     if stored['clip']['sha256'] != current['clip']['sha256']:
-        raise ValueError(
+        raise BadInput(
             f'The checkpoint was trained on the CLIP {_clip_name(stored)}, but this model has '
             f'{_clip_name(current)}: set model.backbone to the CLIP it was trained on.'
         )
     if stored['classes'] != current['classes']:
-        raise ValueError(
-            f'The checkpoint knows the {len(stored["classes"])} classes '
-            f'{", ".join(stored["classes"])}, but this model has '
-            f'{", ".join(current["classes"])}: use the config it was trained with.'
+        raise BadInput(
+            f'The checkpoint knows the {_class_names(stored)}, but this model has '
+            f'{_class_names(current)}: use the config it was trained with.'
         )
 
 
 def _clip_name(provenance: dict) -> str:
-    return f'{provenance["clip"]["model"]} (weights sha256 {provenance["clip"]["sha256"][:12]})'
+    name, sha256 = provenance['clip']['model'], provenance['clip']['sha256']
+    return f'{_short(name)} (weights sha256 {_short(sha256[:12])})'
+
+
+def _class_names(provenance: dict) -> str:
+    names = provenance['classes']
+    return f'{len(names)} classes {_short(", ".join(names), most=300)}'
+
+
+def _short(text: str, most: int = 80) -> str:
+    """A text of a file, which may be a hostile one, as messages show it."""
+    return shown(text, most).strip('\'"')
 
 
 def _save_provenance(model: ExCEL, state_dict: dict, prefix: str, metadata: dict) -> None:
@@ -293,7 +333,19 @@ def _save_provenance(model: ExCEL, state_dict: dict, prefix: str, metadata: dict
 
 
 def _decode_provenance(stored: Tensor) -> dict:
-    return json.loads(bytes(stored.cpu().tolist()).decode('utf-8'))
+    try:
+        if stored.dtype != torch.uint8 or stored.dim() != 1 or len(stored) > _LONGEST_PROVENANCE:
+            raise ValueError
+        provenance = json.loads(bytes(stored.cpu().tolist()).decode('utf-8'))
+        clip, classes = provenance['clip'], provenance['classes']
+        if not all(isinstance(text, str) for text in (clip['model'], clip['sha256'], *classes)):
+            raise ValueError
+        return provenance
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BadInput(
+            f"The checkpoint's '{PROVENANCE_KEY}', its CLIP and its classes, cannot be read: give "
+            'a file that tools/train.py wrote.'
+        ) from None
 
 
 def _stack_tags(data_samples: list[SegDataSample]) -> Tensor:
