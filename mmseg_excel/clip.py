@@ -1,4 +1,4 @@
-"""Reading CLIP through open_clip: weight files, vision towers, text encoders.
+"""CLIP through open_clip: vision towers, text encoders, and what identifies them.
 
 CLIP is frozen and public, so a tower is always built from a weight file and never saved by us.
 Vision and text towers are built apart: testing never needs the text tower.
@@ -6,10 +6,8 @@ Vision and text towers are built apart: testing never needs the text tower.
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import open_clip
@@ -18,6 +16,11 @@ import torch.nn.functional as F
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg, _build_text_tower, _build_vision_tower
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
+
+from .clip_weights import SCALARS, read_weights
+from .utils.bad_input import BadInput
+from .utils.checks import shown
+from .utils.plain import sha256, sha256_of_tensors
 
 ASSETS = Path(__file__).parent / 'assets'
 PACKAGED = 'packaged'
@@ -43,41 +46,79 @@ class CLIP:
         """Build the vision tower, frozen and in evaluation mode.
 
         Raises:
-            ValueError: If the tower is not a plain ViT with a class token, or does not fit the
+            BadInput: If the tower is not a plain ViT with a class token, or does not fit the
                 weights.
         """
-        state = {k.removeprefix('visual.'): v for k, v in self.state.items() if _is_visual(k)}
         vision_cfg = self.config['vision_cfg']
         _check_plain_vit(self.model, vision_cfg)
         # On `meta`: random initialisation of weights that are replaced at once is wasted time.
         with torch.device('meta'):
-            tower = _build_vision_tower(
-                self.config['embed_dim'], CLIPVisionCfg(**vision_cfg), self._quick_gelu
-            )
-        _load(tower, state, f"CLIP model '{self.model}'", assign=True)
+            tower = self._built(_build_vision_tower, CLIPVisionCfg, vision_cfg)
+        _load(tower, self._vision_state, f"CLIP model '{self.model}'", assign=True)
         return tower.eval().requires_grad_(False)
 
     def text_encoder(self) -> TextEncoder:
         """Build the text tower with its tokenizer.
 
         Raises:
-            ValueError: If the tower does not fit the weights.
+            BadInput: If there is no text tower, or it does not fit the weights.
         """
-        state = {k.removeprefix('text.'): v for k, v in self.state.items() if _is_text(k)}
-        tower = _build_text_tower(
-            self.config['embed_dim'], CLIPTextCfg(**self.config['text_cfg']), self._quick_gelu
-        )
-        _load(tower, state, f"the text tower of CLIP model '{self.model}'")
+        owner = f"the text tower of CLIP model '{self.model}'"
+        if not self._text_state:
+            raise BadInput(
+                f'the CLIP weights hold no text tower, and {owner} is needed to encode classes: '
+                'give weights of a whole CLIP.'
+            )
+        tower = self._built(_build_text_tower, CLIPTextCfg, self.config['text_cfg'])
+        _load(tower, self._text_state, owner)
         tokenizer = open_clip.get_tokenizer(self.model)
-        return TextEncoder(tower.eval().requires_grad_(False), tokenizer, _sha256(state))
+        fingerprint = sha256([self.text_identity(), _tokenizer_identity(tokenizer)])
+        return TextEncoder(tower.eval().requires_grad_(False), tokenizer, fingerprint)
 
-    def vision_sha256(self) -> str:
-        """Fingerprint of the vision weights, the same for every file format and precision."""
-        return _sha256({k: v for k, v in self.state.items() if _is_visual(k)})
+    def vision_identity(self) -> dict:
+        """What the vision tower is: its weights, whatever file format, and its configuration."""
+        return self._identity(self._vision_state, CLIPVisionCfg, 'vision_cfg')
+
+    def text_identity(self) -> dict:
+        """The same of the text tower, without its tokenizer."""
+        return self._identity(self._text_state, CLIPTextCfg, 'text_cfg')
+
+    @property
+    def _vision_state(self) -> dict[str, Tensor]:
+        return {k.removeprefix('visual.'): v for k, v in self.state.items() if _is_visual(k)}
+
+    @property
+    def _text_state(self) -> dict[str, Tensor]:
+        return {k.removeprefix('text.'): v for k, v in self.state.items() if _is_text(k)}
+
+    def _identity(self, state: Mapping[str, Tensor], kind: type, part: str) -> dict:
+        config = dict(
+            embed_dim=self.config['embed_dim'],
+            quick_gelu=self._quick_gelu,
+            **changed_settings(kind, self.config[part]),
+        )
+        return dict(sha256=sha256_of_tensors(state), config=config)
+
+    def _built(self, build: Callable[..., nn.Module], kind: type, part: dict) -> nn.Module:
+        try:
+            return build(self.config['embed_dim'], kind(**part), self._quick_gelu)
+        except Exception as error:  # whatever is wrong with a configuration, or not installed
+            reason = ' '.join(str(error).split())[:200]
+            raise BadInput(
+                f"open_clip cannot build a tower of CLIP model '{self.model}' "
+                f'({type(error).__name__}: {reason}): use a CLIP ViT such as '
+                "'ViT-B-16-quickgelu'."
+            ) from error
 
     @property
     def _quick_gelu(self) -> bool:
-        return self.config.get('quick_gelu', False)
+        return bool(self.config.get('quick_gelu', False))
+
+
+def changed_settings(kind: type, settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings of one of open_clip's configurations without those that are its defaults."""
+    defaults = {option.name: option.default for option in fields(kind)}
+    return {k: v for k, v in settings.items() if k not in defaults or v != defaults[k]}
 
 
 class TextEncoder:
@@ -86,7 +127,8 @@ class TextEncoder:
     Args:
         tower: open_clip text tower.
         tokenizer: Its tokenizer.
-        fingerprint: Hash of the tower's weights, part of every cache key.
+        fingerprint: Hash of the tower's weights and configuration and of the tokenizer, part of
+            every cache key.
     """
 
     def __init__(self, tower: nn.Module, tokenizer, fingerprint: str) -> None:
@@ -112,27 +154,56 @@ def load_clip(model: str, pretrained: str) -> CLIP:
             dict, safetensors.
 
     Raises:
-        ValueError: Unknown model or tag, or a file that holds no CLIP.
+        BadInput: Unknown model or tag, or a file that holds no CLIP.
         FileNotFoundError: The weights are neither a file nor downloadable.
     """
-    config = open_clip.get_model_config(model)
-    if config is None:
-        raise ValueError(
-            f"open_clip knows no model '{model}': use a name from open_clip.list_models(), "
-            "for example 'ViT-B-16-quickgelu'."
-        )
+    config = model_config(model)
     path = weight_file(model, pretrained)
-    state = _read_state_dict(path)
+    state = read_weights(path)
     if 'visual.class_embedding' not in state:
-        raise ValueError(
+        raise BadInput(
             f"'{path}' holds no CLIP vision transformer (no tensor 'visual.class_embedding'): "
             'give the weights of a CLIP ViT with a class token.'
         )
-    return CLIP(model, config, {name: tensor.float() for name, tensor in state.items()})
+    return CLIP(model, config, state)
+
+
+def model_config(model: str) -> dict:
+    """open_clip's configuration of a model.
+
+    Raises:
+        BadInput: open_clip knows no such model, or it is no CLIP.
+    """
+    _check_name('FrozenCLIP.model', model, "an open_clip model name such as 'ViT-B-16-quickgelu'")
+    try:
+        config = open_clip.get_model_config(model)
+    except Exception as error:  # a folder or hub that cannot be read
+        raise BadInput(
+            f"open_clip has no readable configuration of '{model}' ({type(error).__name__}): use "
+            "a name from open_clip.list_models(), for example 'ViT-B-16-quickgelu'."
+        ) from error
+    if config is None:
+        raise BadInput(
+            f"open_clip knows no model '{model}': use a name from open_clip.list_models(), "
+            "for example 'ViT-B-16-quickgelu'."
+        )
+    for key, kind in (('embed_dim', int), ('vision_cfg', dict), ('text_cfg', dict)):
+        if not isinstance(config.get(key), kind):
+            raise BadInput(
+                f"open_clip's configuration of '{model}' sets no {key}, which a CLIP needs: use "
+                "a model such as 'ViT-B-16-quickgelu'."
+            )
+    return config
 
 
 def weight_file(model: str, pretrained: str) -> Path:
-    """Find the weight file, downloading it when `pretrained` is an open_clip tag."""
+    """Find the weight file, downloading it when `pretrained` is an open_clip tag.
+
+    Raises:
+        BadInput: `pretrained` is no name at all.
+        FileNotFoundError: The weights are neither a file nor downloadable.
+    """
+    _check_name('FrozenCLIP.pretrained', pretrained, 'a weight file or an open_clip tag')
     if pretrained == PACKAGED:
         pretrained = str(ASSETS / f'{model}.safetensors')
     if Path(pretrained).is_file():
@@ -155,51 +226,25 @@ def weight_file(model: str, pretrained: str) -> Path:
         ) from error
 
 
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read tensors from safetensors, a TorchScript archive or a plain state dict; no pickle."""
-    try:
-        if path.suffix == '.safetensors':
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        elif _is_torchscript(path):
-            state = torch.jit.load(path, map_location='cpu').state_dict()
-        else:
-            state = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:
-        raise ValueError(
-            f"'{path}' could not be read as CLIP weights ({type(error).__name__}): it must be a "
-            'TorchScript archive, a state dict of tensors or a safetensors file.'
-        ) from error
-    state = state.get('state_dict', state)
-    state = {name.removeprefix('module.'): value for name, value in state.items()}
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+def _check_name(setting: str, value: object, wanted: str) -> None:
+    good = isinstance(value, str | Path) and str(value).strip() and '\0' not in str(value)
+    if not good:
+        raise BadInput(f'{setting} is {shown(value)}, but must be {wanted}.')
 
 
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith('constants.pkl') for name in archive.namelist())
+def _tokenizer_identity(tokenizer: Callable[[list[str]], Tensor]) -> dict:
+    """Its vocabulary, and what it makes of a text that is too long and full of odd characters."""
+    words = getattr(tokenizer, 'encoder', None) or tokenizer.tokenizer.get_vocab()
+    probe = 'A clean <b>origami</b> caf\u00e9, \u2019t 12_3! ' * 40
+    return dict(type=type(tokenizer), words=sha256(words), tokens=tokenizer([probe, '']))
 
 
 def _is_visual(key: str) -> bool:
     return key.startswith('visual.')
 
 
-# What weight files hold beside the weights of the two towers.
-_NO_TOWER = {
-    'attn_mask',
-    'context_length',
-    'input_resolution',
-    'logit_bias',
-    'logit_scale',
-    'vocab_size',
-}
-
-
 def _is_text(key: str) -> bool:
-    return not _is_visual(key) and key not in _NO_TOWER
+    return not _is_visual(key) and key not in SCALARS
 
 
 def _check_plain_vit(model: str, vision_cfg: dict) -> None:
@@ -215,7 +260,7 @@ def _check_plain_vit(model: str, vision_cfg: dict) -> None:
     }
     differing = [key for key, plain in unlike_clip.items() if vision_cfg.get(key, plain) != plain]
     if differing or not isinstance(vision_cfg.get('layers'), int):
-        raise ValueError(
+        raise BadInput(
             f"open_clip model '{model}' has no plain ViT with a class token "
             f'({", ".join(differing) or "it is a ResNet"}), which the calibration needs: '
             "use a CLIP ViT such as 'ViT-B-16-quickgelu'."
@@ -225,10 +270,10 @@ def _check_plain_vit(model: str, vision_cfg: dict) -> None:
 def _load(module: nn.Module, state: dict[str, Tensor], owner: str, assign: bool = False) -> None:
     """Load strictly, reporting the first tensor that does not fit."""
     expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
-    for name in expected.keys() | state.keys():
+    for name in sorted(expected.keys() | state.keys()):
         wanted, given = expected.get(name), getattr(state.get(name), 'shape', None)
         if wanted != given:
-            raise ValueError(
+            raise BadInput(
                 f"the CLIP weights do not fit {owner}: tensor '{name}' should be "
                 f'{_shape(wanted)} and is {_shape(given)}; choose the model name these weights '
                 'belong to.'
@@ -238,11 +283,3 @@ def _load(module: nn.Module, state: dict[str, Tensor], owner: str, assign: bool 
 
 def _shape(shape: torch.Size | None) -> str:
     return 'absent' if shape is None else 'x'.join(map(str, shape)) or 'a scalar'
-
-
-def _sha256(state: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(state[name].contiguous().numpy())
-    return digest.hexdigest()

@@ -50,7 +50,7 @@ def test_every_file_format_gives_the_same_clip(kind, clip, tmp_path):
         torch.jit.trace(model.eval(), example, check_trace=False).save(path)
 
     other = load_clip(MODEL_NAME, str(path))
-    assert other.vision_sha256() == clip.vision_sha256()
+    assert other.vision_identity() == clip.vision_identity()
     assert other.text_encoder().fingerprint == clip.text_encoder().fingerprint
     image = torch.rand(1, 3, 224, 224)
     assert torch.equal(other.vision_tower()(image), clip.vision_tower()(image))

@@ -28,11 +28,10 @@ from ..engine.small_checkpoint_hook import package_versions
 from ..evaluation import ConfusionMatrixMetric
 from ..models import ExCEL
 from ..utils.atomic import write_atomically
-from .runs import Run
+from .runs import TRAINING_SPLIT, Run
 
 RESULT = 'result.json'
 LOG = 'log.txt'
-_TRAINING_SPLIT = 'train.txt'
 _UNUSED = ('val_dataloader', 'val_cfg', 'val_evaluator')
 _UNTESTED = ('test_dataloader', 'test_cfg', 'test_evaluator')
 
@@ -111,7 +110,7 @@ def _training_config(run: Run, folder: Path) -> Config:
 def training_split(cfg: Config) -> dict:
     """Data loader of the training images that have masks: ``train.txt`` beside the val list."""
     loader = deepcopy(cfg.val_dataloader)
-    loader.dataset.ann_file = str(Path(loader.dataset.ann_file).with_name(_TRAINING_SPLIT))
+    loader.dataset.ann_file = str(Path(loader.dataset.ann_file).with_name(TRAINING_SPLIT))
     return loader
 
 

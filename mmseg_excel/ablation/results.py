@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
 
 SCHEMA_VERSION = 1
 
@@ -21,13 +23,13 @@ class ResultsFile:
         path: Of the file; it need not exist.
 
     Raises:
-        ValueError: The file holds something else.
+        BadInput: It is no file, or holds something else.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._content = dict(schema_version=SCHEMA_VERSION, runs={}, measured={})
-        if self.path.is_file():
+        if self.path.exists():
             self._content = self._read()
 
     def __contains__(self, key: str) -> bool:
@@ -52,13 +54,39 @@ class ResultsFile:
         write_atomically(self.path, (text + '\n').encode())
 
     def _read(self) -> dict:
+        if not self.path.is_file():  # reading a pipe would wait for ever
+            raise BadInput(f"'{self.path}' is no file to keep results in: give another path.")
         try:
             content = json.loads(self.path.read_text(encoding='utf-8'))
-        except ValueError as error:  # covers broken UTF-8 too
-            raise ValueError(f'{self.path} is not a JSON file: {error}.') from None
+        except (ValueError, RecursionError) as error:  # covers broken UTF-8 too
+            raise BadInput(
+                f"'{self.path}' is not a JSON file ({error}): give another file, or remove this "
+                'one.'
+            ) from None
         if not isinstance(content, dict) or content.get('schema_version') != SCHEMA_VERSION:
-            raise ValueError(
-                f'{self.path} holds no results of schema version {SCHEMA_VERSION}: give another '
+            raise BadInput(
+                f"'{self.path}' holds no results of schema version {SCHEMA_VERSION}: give another "
                 'file, or remove this one.'
             )
+        wrong = _first_wrong(content)
+        if wrong:
+            raise BadInput(f"'{self.path}' is damaged: {wrong}; remove that entry, or the file.")
         return content
+
+
+def _first_wrong(content: dict) -> str | None:
+    """What is wrong with the entries, as half a sentence."""
+    runs, measured = content.get('runs'), content.get('measured')
+    if not isinstance(runs, dict) or not isinstance(measured, dict):
+        return "'runs' and 'measured' must be objects"
+    for key, run in runs.items():
+        scores = run.get('scores') if isinstance(run, dict) else None
+        if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
+            return f'run {shown(key)} has no scores that are numbers'
+        if not isinstance(measured.get(key), dict):
+            return f'run {shown(key)} has no measurements'
+    return None
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

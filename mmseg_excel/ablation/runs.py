@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config
 
-from ..clip import weight_file
+from ..clip import model_config, weight_file
 from ..text.descriptions import find_descriptions
+from ..utils.plain import plain, sha256
 from .table import COLUMNS, Row, Table
 
 #: What of a config decides the result of a run.
 _DECISIVE = dict(
-    static=('model', 'val_dataloader'),
+    static=('model', 'data_preprocessor', 'val_dataloader'),
     train=(
-        *('model', 'train_dataloader', 'val_dataloader', 'train_cfg', 'optim_wrapper'),
-        *('param_scheduler', 'custom_hooks', 'load_from'),
+        *('model', 'data_preprocessor', 'model_wrapper_cfg', 'train_dataloader', 'val_dataloader'),
+        *('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'custom_hooks'),
     ),
 )
 # What of these does not: training draws the same whatever the number of workers.
 _INDECISIVE = ('num_workers', 'persistent_workers')
+#: List of the images whose pseudo labels are scored, beside that of the validation images.
+TRAINING_SPLIT = 'train.txt'
 _DRAWING_HOOK = 'PseudoLabelVisualizationHook'
 
 
@@ -79,19 +82,19 @@ class Run:
         """Refuse to run if files changed since the key was made of them.
 
         Raises:
-            RuntimeError: The config, CLIP or the descriptions are others.
+            RuntimeError: The config, or a file that it names, is another.
         """
         _hash.cache_clear()
         _file_hash.cache_clear()
         if self.key != key:
             raise RuntimeError(
-                f"'{self.base}', CLIP or the descriptions changed while the sweep ran: start it "
+                f"'{self.base}' or a file that it names changed while the sweep ran: start it "
                 'again.'
             )
 
     @property
     def config_hash(self) -> str:
-        """SHA-256 of the settings that decide the result, CLIP and descriptions included."""
+        """SHA-256 of all that decides the result: settings, CLIP, descriptions, lists, tags."""
         return _hash(self.kind, self.base, json.dumps(dict(self.options), sort_keys=True))
 
 
@@ -133,11 +136,24 @@ def runs_of_cell(
 def _hash(kind: str, base: str, options: str) -> str:
     cfg = Run(kind, base, json.loads(options)).config()
     settings = {key: cfg.to_dict().get(key) for key in _DECISIVE[kind]}
-    files = [weight_file(cfg.model.backbone.model, cfg.model.backbone.pretrained)]
+    settings['clip'] = model_config(cfg.model.backbone.model)
+    settings['files'] = [_file_hash(path) for path in _files(cfg, kind)]
+    return sha256(_decisive(plain(settings)))
+
+
+def _files(cfg: Config, kind: str) -> Iterator[Path]:
+    """Files whose content decides the result, as far as they are there."""
+    yield weight_file(cfg.model.backbone.model, cfg.model.backbone.pretrained)
     if cfg.model.text_head.descriptions is not None:
-        files.append(find_descriptions(cfg.model.text_head.descriptions))
-    settings['files'] = [_file_hash(path) for path in files]
-    return hashlib.sha256(json.dumps(_decisive(settings), sort_keys=True).encode()).hexdigest()
+        yield find_descriptions(cfg.model.text_head.descriptions)
+    if kind == 'train' and cfg.get('load_from'):
+        yield Path(cfg.load_from)
+    for loader in (cfg.get('train_dataloader') if kind == 'train' else None, cfg.val_dataloader):
+        dataset = (loader or {}).get('dataset', {})
+        tags = (dataset.get('tag_source') or {}).get('file')
+        lists = Path(dataset.get('ann_file') or 'no list')
+        for name in (lists, lists.with_name(TRAINING_SPLIT), tags or ''):
+            yield Path(dataset.get('data_root') or '') / name
 
 
 def _decisive(value: object) -> object:
@@ -149,7 +165,9 @@ def _decisive(value: object) -> object:
 
 
 @cache
-def _file_hash(path: Path) -> str:
+def _file_hash(path: Path) -> str | None:
+    if not path.is_file():
+        return None
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -9,8 +9,10 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..text.class_texts import build_class_texts
+from ..text.class_texts import all_texts, build_class_texts
+from ..text.descriptions import load_descriptions
 from ..text.vocabulary import get_vocabulary
+from ..utils.plain import sha256
 
 
 @MODELS.register_module()
@@ -55,6 +57,17 @@ class AttributeTextHead(BaseModule):
         num_texts = len(self.vocabulary.classes) + len(self.vocabulary.backgrounds)
         self.register_buffer('class_texts', torch.zeros(num_texts, in_channels))
         self.encoded = False
+        self.origin: dict[str, str] = {}
+
+    def identity(self) -> dict:
+        """What the class texts are: vocabulary, settings, and hashes of what they came from."""
+        names = self.vocabulary
+        return dict(
+            vocabulary=dict(
+                classes=names.classes, prompts=names.prompts, backgrounds=names.backgrounds
+            ),
+            **self.settings | self.origin,
+        )
 
     @property
     def num_foreground(self) -> int:
@@ -71,6 +84,10 @@ class AttributeTextHead(BaseModule):
             )
         self.class_texts.copy_(texts)
         self.encoded = True
+        self.origin = dict(encoder=encoder.fingerprint)
+        if self.settings['mode'] != 'global':
+            described = load_descriptions(self.settings['descriptions'], self.vocabulary.classes)
+            self.origin['sentences'] = sha256(all_texts(described))
 
     @torch.no_grad()
     def forward(self, embeddings: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -94,7 +111,8 @@ class AttributeTextHead(BaseModule):
         return maps[:, 1:, : self.num_foreground].transpose(1, 2).unflatten(2, grid)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        self.encoded = self.encoded or f'{prefix}class_texts' in state_dict
+        if f'{prefix}class_texts' in state_dict:
+            self.encoded, self.origin = True, {}
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 

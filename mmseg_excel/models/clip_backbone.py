@@ -61,7 +61,11 @@ class FrozenCLIP(BaseModule):
         clip = load_clip(model, pretrained)
         # In a tuple, so that nn.Module does not register it.
         self._tower = (clip.vision_tower(),)
-        self.sha256 = clip.vision_sha256()
+        self.sha256, self.config = clip.vision_identity().values()
+
+    def identity(self) -> dict:
+        """What the tower is: the hash of its weights, and its configuration."""
+        return dict(model=self.model, sha256=self.sha256, config=self.config)
 
     @property
     def tower(self) -> nn.Module:

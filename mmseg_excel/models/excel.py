@@ -16,6 +16,9 @@ from torch import Tensor
 from ..utils.bad_input import BadInput
 from ..utils.checkpoints import check_tensors
 from ..utils.checks import shown
+from ..utils.class_lists import check_same_classes, first_different_name
+from ..utils.plain import plain, sha256_of_tensors
+from ..utils.records import first_difference, told
 from .clip_backbone import pad_to_multiple
 from .lvc_adapter import dynamic_relation, predicted_affinity
 from .pseudo_label import PseudoLabels
@@ -105,16 +108,42 @@ class ExCEL(BaseSegmentor):
 
     def provenance(self) -> dict:
         """What a checkpoint of this model belongs to: CLIP, classes, texts."""
+        texts = plain(self.text_head.identity())
         return dict(
-            clip=dict(model=self.backbone.model, sha256=self.backbone.sha256),
-            classes=list(self.text_head.vocabulary.classes),
-            texts={key: str(value) for key, value in self.text_head.settings.items()},
+            clip=plain(self.backbone.identity()),
+            classes=texts['vocabulary']['classes'],
+            texts=texts,
         )
+
+    def identity(self, trained: bool | None = None) -> dict:
+        """All that decides the labels this model gives.
+
+        Args:
+            trained: Whether the adapter and the decoder have a part in them. Default: as
+                ``test_cfg`` says.
+        """
+        if trained is None:
+            trained = self.test_cfg['source'] == 'decoder'
+        rooms = [self.backbone, self.text_head, self.neck, self.pseudo_labeler]
+        if trained:
+            rooms += [self.adapter, self.decode_head]
+        return dict(
+            rooms={type(room).__name__: plain(room) for room in rooms},
+            inputs=plain(self.data_preprocessor),
+            test_cfg=plain(self.test_cfg),
+            weights=sha256_of_tensors(self.state_dict()) if trained or self.loaded else None,
+        )
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the class texts came with a checkpoint."""
+        return self.text_head.encoded and not self.text_head.origin
 
     # Training -------------------------------------------------------------------------------
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """Losses of a batch (B, 3, S, S) whose samples carry ``gt_tags``."""
+        self._check_class_names(data_samples)
         calibration = self._calibrate_for_labels(inputs)
         fused = self._fuse(calibration)
         relation = self.adapter.relation_logits(fused, over_batch=True)
@@ -141,6 +170,7 @@ class ExCEL(BaseSegmentor):
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
         """Segment a batch; results have each sample's ``ori_shape``."""
+        self._check_class_names(data_samples or ())
         if self.test_cfg['source'] == 'cam':
             return self.postprocess_result(self._tag_scores(inputs, data_samples), data_samples)
         if data_samples is None:
@@ -186,6 +216,7 @@ class ExCEL(BaseSegmentor):
             dynamic: Whether the trained adapter calibrates maps and affinity. Default: False,
                 the training-free pseudo labels.
         """
+        self._check_class_names(data_samples)
         calibration = self._calibrate_for_labels(inputs)
         relation = self._image_relation(calibration) if dynamic else None
         return self._label(calibration, inputs, _stack_tags(data_samples), relation)
@@ -256,6 +287,15 @@ class ExCEL(BaseSegmentor):
                 f'{expected - 1} classes and a background: set it to {expected}.'
             )
 
+    def _check_class_names(self, data_samples: Sequence[SegDataSample]) -> None:
+        """Refuse images of a data set whose classes are not the model's, name by name."""
+        own = self.text_head.vocabulary.classes
+        for sample in data_samples:
+            names = sample.get('foreground')
+            if names is not None and tuple(names) != own:
+                whose = f"The data set of '{sample.get('img_path', 'an image')}'"
+                check_same_classes(whose, names, own)
+
     # Checkpoints ----------------------------------------------------------------------------
 
     def load_state_dict(self, state_dict: Mapping, strict: bool = True, assign: bool = False):
@@ -295,18 +335,30 @@ def check_provenance(stored: dict, current: dict) -> None:
     """Compare what a checkpoint was trained with and what this model has.
 
     Raises:
-        BadInput: If the CLIP weights or the class list differ.
+        BadInput: If CLIP's weights or configuration or the class list differ.
     """
-    if stored['clip']['sha256'] != current['clip']['sha256']:
+    clip, own_clip = ({**of['clip'], 'model': None} for of in (stored, current))
+    difference = first_difference(clip, own_clip)
+    if difference:
         raise BadInput(
             f'The checkpoint was trained on the CLIP {_clip_name(stored)}, but this model has '
-            f'{_clip_name(current)}: set model.backbone to the CLIP it was trained on.'
+            f'{_clip_name(current)}; {_differing_part(difference)} differ: set model.backbone to '
+            'the CLIP it was trained on.'
         )
-    if stored['classes'] != current['classes']:
+    difference = first_different_name(stored['classes'], current['classes'])
+    if difference:
         raise BadInput(
             f'The checkpoint knows the {_class_names(stored)}, but this model has '
-            f'{_class_names(current)}: use the config it was trained with.'
+            f'{_class_names(current)}: {difference}. Use the config it was trained with.'
         )
+
+
+def _differing_part(difference: tuple[str, object, object]) -> str:
+    """Whether weights or configurations differ, and the setting that does."""
+    name = difference[0]
+    if name == 'sha256':
+        return 'their weights'
+    return f'their configurations ({told(difference)})'
 
 
 def _clip_name(provenance: dict) -> str:
@@ -316,7 +368,7 @@ def _clip_name(provenance: dict) -> str:
 
 def _class_names(provenance: dict) -> str:
     names = provenance['classes']
-    return f'{len(names)} classes {_short(", ".join(names), most=300)}'
+    return f'{len(names)} classes {_short(", ".join(names), most=150)}'
 
 
 def _short(text: str, most: int = 80) -> str:

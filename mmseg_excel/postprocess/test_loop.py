@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from ..distributed import unwrapped
 from .crf_pool import CRFPool
 from .progress import Progress
-from .stored_labels import StoredLabels, fingerprint_of, output_folder
+from .stored_labels import StoredLabels, made_with, output_folder
 
 
 @dataclass(eq=False)
@@ -106,7 +106,7 @@ class ExCELTestLoop(TestLoop):
 
     def _test_all(self, pool: CRFPool | None) -> None:
         folder = output_folder(self.evaluator)
-        stored = StoredLabels(folder, fingerprint_of(self.runner)) if folder else None
+        stored = self._stored_labels(folder, pool) if folder else None
         progress = Progress(len(self.dataloader.sampler), self.runner.logger)
         pending: list[Batch] = []
         delivered = 0
@@ -121,6 +121,9 @@ class ExCELTestLoop(TestLoop):
         for batch in pending:
             self._deliver(batch, delivered, pool, progress)
             delivered += 1
+
+    def _stored_labels(self, folder: str, pool: CRFPool | None) -> StoredLabels:
+        return StoredLabels(folder, made_with(self.runner, pool and pool.crf, self.fp16))
 
     def _batches(self, pool: CRFPool | None, stored: StoredLabels | None) -> Iterator[Batch]:
         """Predict, or recall, one batch after the other."""

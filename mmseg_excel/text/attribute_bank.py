@@ -7,7 +7,6 @@ import io
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,14 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..utils.archives import check_unpacked_size
 from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence, check_whole
+from ..utils.records import first_difference, told
 from .attributes import N_INIT, RANDOM_STATE, cluster_attributes
 
 
 class TextEncoder(Protocol):
     """What turns M texts into (M, C) float32 L2-normalised embeddings.
 
-    ``fingerprint`` identifies the model, its weights and its tokenizer.
+    ``fingerprint`` identifies the model: its weights, its configuration and its tokenizer.
     """
 
     fingerprint: str
@@ -56,8 +59,19 @@ class AttributeBank:
 
 
 def default_cache_dir() -> Path:
-    """``$MMSEG_EXCEL_CACHE``, or ``~/.cache/mmseg_excel``."""
-    return Path(os.environ.get('MMSEG_EXCEL_CACHE') or '~/.cache/mmseg_excel').expanduser()
+    """``$MMSEG_EXCEL_CACHE``, or ``~/.cache/mmseg_excel``.
+
+    Raises:
+        BadInput: It is in the home of somebody who has none.
+    """
+    path = Path(os.environ.get('MMSEG_EXCEL_CACHE') or '~/.cache/mmseg_excel')
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise BadInput(
+            f"The cache of attribute banks cannot be '{path}', as there is no such home: set "
+            'MMSEG_EXCEL_CACHE to another folder.'
+        ) from None
 
 
 def get_attribute_bank(
@@ -75,12 +89,16 @@ def get_attribute_bank(
         cache_dir: Directory of cached banks. Defaults to None: ``default_cache_dir()``.
 
     Raises:
-        ValueError: If there are fewer sentences than attributes.
+        BadInput: If a setting is none, or there are fewer sentences than attributes.
     """
+    check_whole('num_attributes', num_attributes, '[1, inf)')
+    check_sequence('sentences', sentences)
     provenance = _provenance(encoder, num_attributes)
     path = bank_path(encoder, sentences, num_attributes, cache_dir)
     try:
-        return load_bank(path)
+        bank = load_bank(path)
+        _check_origin(bank, path, sentences, provenance)
+        return bank
     except OSError:  # not there, or not readable
         pass
     except ValueError as error:
@@ -112,6 +130,16 @@ def bank_path(
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     return directory / f'attributes-{key}.npz'
+
+
+def _check_origin(
+    bank: AttributeBank, path: Path, sentences: Sequence[str], provenance: dict[str, object]
+) -> None:
+    """Refuse a bank that has the right name, but was made of something else."""
+    wanted = dict(provenance, sentences=list(sentences))
+    difference = first_difference(dict(bank.provenance, sentences=list(bank.sentences)), wanted)
+    if difference:
+        raise BadInput(f'{path} is the bank of something else: {told(difference)}.')
 
 
 def _provenance(encoder: TextEncoder, num_attributes: int) -> dict[str, object]:
@@ -147,16 +175,41 @@ def load_bank(path: str | Path) -> AttributeBank:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is not a bank.
+        BadInput: If the file is not a bank.
     """
+    if not Path(path).is_file():  # reading a pipe would wait for ever
+        raise FileNotFoundError(f"There is no attribute bank '{path}'.")
     try:
+        check_unpacked_size(Path(path))
         with np.load(path, allow_pickle=False) as stored:
-            return AttributeBank(
+            bank = AttributeBank(
                 attributes=torch.from_numpy(stored['attributes']),
                 clusters=torch.from_numpy(stored['clusters']),
                 embeddings=torch.from_numpy(stored['embeddings']),
                 sentences=tuple(stored['sentences'].tolist()),
                 provenance=json.loads(str(stored['provenance'])),
             )
-    except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):
-        raise ValueError(f'{path} is not an attribute bank, or a damaged one.') from None
+        good = _is_whole(bank)
+    except OSError:
+        raise
+    except Exception:  # whatever damaged bytes make of NumPy, JSON and zip
+        good = False
+    if not good:
+        raise BadInput(f'{path} is not an attribute bank, or a damaged one.')
+    return bank
+
+
+def _is_whole(bank: AttributeBank) -> bool:
+    """Whether the parts fit together and hold numbers."""
+    (num_attributes, width), num_sentences = bank.attributes.shape, len(bank.sentences)
+    return (
+        bank.attributes.dtype == bank.embeddings.dtype == torch.float32
+        and bank.embeddings.shape == (num_sentences, width)
+        and bank.clusters.shape == (num_sentences,)
+        and not bank.clusters.is_floating_point()
+        and 0 <= int(bank.clusters.min()) <= int(bank.clusters.max()) < num_attributes
+        and bool(bank.attributes.isfinite().all() and bank.embeddings.isfinite().all())
+        and all(isinstance(sentence, str) for sentence in bank.sentences)
+        and isinstance(bank.provenance, dict)
+        and bank.provenance.get('num_attributes') == num_attributes
+    )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmengine.dist import get_rank, get_world_size
 from mmseg.structures import SegDataSample
 from PIL import Image
 from rich.console import Console
@@ -26,10 +25,15 @@ from ...models.pseudo_label import PseudoLabels
 from ...postprocess.crf_pool import CRFPool
 from ...postprocess.densecrf import DenseCRF
 from ...utils.atomic import write_atomically
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_flag, check_number, check_whole
+from ...utils.class_lists import check_same_classes
+from ...utils.plain import plain
+from ...utils.records import claim
+from ...version import __version__
+from ..identity import data_identity
 from ..masks import IGNORED, write_mask
 from ..tagged import TaggedSegDataset
-
-RECORD = 'made_with.json'
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,10 @@ def export_pseudo_labels(
 ) -> int:
     """Write ``{name}.png``, a palette mask, for every image of a data set.
 
-    A run that was stopped continues: labels already there are kept, and ``made_with.json`` beside
-    them sees to it that labels made in different ways are never mixed. The processes of a
-    distributed run share the images. No mask is read.
+    A run that was stopped continues: what is already there is kept, and a record beside each
+    folder (``labels.made_with.json`` beside ``labels``) sees to it that labels made in different
+    ways, or of different images, are never mixed. The processes of a distributed run share the
+    images. No mask is read.
 
     Args:
         model: With its class texts computed; on any device, in eval mode.
@@ -91,15 +96,19 @@ def export_pseudo_labels(
         How many labels this process wrote.
 
     Raises:
-        ValueError: ``out_dir`` holds labels made in another way; an image cannot be read.
+        BadInput: A setting is none; the data set has other classes than the model; a folder holds
+            labels made in another way; an image cannot be read.
     """
-    out_dir = Path(out_dir)
-    _claim(out_dir, _made_with(model, dynamic, crf, ignore_band))
-    todo = [
-        index
-        for index in range(get_rank(), len(dataset), get_world_size())
-        if not (out_dir / f'{dataset.get_data_info(index)["name"]}.png').exists()
-    ]
+    check_flag('dynamic', dynamic)
+    check_number('ignore_band', ignore_band, '[0, 1]')
+    check_whole('batch_size', batch_size, '[1, inf)')
+    check_whole('num_workers', num_workers, '[0, inf)')
+    check_same_classes('The data set', dataset.foreground, model.text_head.vocabulary.classes)
+    folders = _separate_folders(dataset, out_dir, confidence_dir)
+    made_with = _made_with(model, dataset, dynamic, crf, ignore_band)
+    for folder in folders:
+        claim(folder, made_with)
+    todo = _missing(dataset, folders)
     loader = DataLoader(
         Subset(dataset, todo), batch_size, num_workers=num_workers, collate_fn=pseudo_collate
     )
@@ -107,12 +116,42 @@ def export_pseudo_labels(
     console = Console(stderr=True)
     for prediction, labels in track(finished, 'labelling', total=len(todo), console=console):
         margin = prediction.margin()
-        if confidence_dir:
-            _write_grey(Path(confidence_dir) / f'{prediction.name}.png', margin)
+        for folder in folders[1:]:
+            _write_grey(folder / f'{prediction.name}.png', margin)
         labels = np.where(margin < ignore_band, np.uint8(IGNORED), labels)
-        # Last, since a label means that everything of its image is there.
-        write_mask(out_dir / f'{prediction.name}.png', labels, dataset.metainfo['palette'])
+        write_mask(folders[0] / f'{prediction.name}.png', labels, dataset.metainfo['palette'])
     return len(todo)
+
+
+def _missing(dataset: TaggedSegDataset, folders: list[Path]) -> list[int]:
+    """Images, of this process's share, that a folder lacks a file of."""
+    return [
+        index
+        for index in range(get_rank(), len(dataset), get_world_size())
+        for name in [f'{dataset.get_data_info(index)["name"]}.png']
+        if not all((folder / name).exists() for folder in folders)
+    ]
+
+
+def _separate_folders(
+    dataset: TaggedSegDataset, out_dir: str | Path, confidence_dir: str | Path | None
+) -> list[Path]:
+    """Folders of labels and, if wanted, confidences; neither in the other."""
+    folders = [Path(out_dir)] + ([Path(confidence_dir)] if confidence_dir else [])
+    images = Path(os.path.realpath(dataset.data_prefix['img_path']))
+    real = [Path(os.path.realpath(folder)) for folder in folders]
+    if len(real) == 2 and (real[0] in (real[1], *real[1].parents) or real[1] in real[0].parents):
+        raise BadInput(
+            f"Labels ('{out_dir}') and confidences ('{confidence_dir}') have files of the same "
+            'names: give them two folders, neither of them inside the other.'
+        )
+    for given, folder in zip(folders, real, strict=True):
+        if folder == images:
+            raise BadInput(
+                f"'{given}' is the folder of the images, which might be overwritten: choose "
+                'another folder.'
+            )
+    return folders
 
 
 @torch.no_grad()
@@ -158,38 +197,19 @@ def _write_grey(path: Path, values: np.ndarray) -> None:
     write_atomically(path, content.getvalue())
 
 
-# ------------------------------------------------------------------------------ the record
-
-
 def _made_with(
-    model: ExCEL, dynamic: bool, crf: DenseCRF | None, ignore_band: float
+    model: ExCEL,
+    dataset: TaggedSegDataset,
+    dynamic: bool,
+    crf: DenseCRF | None,
+    ignore_band: float,
 ) -> dict[str, object]:
     """All that decides what the labels are."""
-    trained = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items() if dynamic else ()):
-        trained.update(name.encode())
-        trained.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return dict(
-        model=model.provenance(),
-        trained=trained.hexdigest() if dynamic else None,
-        calibration=[model.neck.mode, model.neck.num_layers],
-        box_threshold=model.pseudo_labeler.box_threshold,
-        crf=None if crf is None else {key: value for key, value in sorted(vars(crf).items())},
-        ignore_band=ignore_band,
+        mmseg_excel=__version__,
+        model=model.identity(trained=dynamic),
+        data=data_identity(dataset),
+        dynamic=dynamic,
+        crf=plain(crf),
+        ignore_band=float(ignore_band),
     )
-
-
-def _claim(folder: Path, made_with: dict[str, object]) -> None:
-    """Make the folder this run's, or find that it is."""
-    record = folder / RECORD
-    content = json.dumps(made_with, indent=2, sort_keys=True, default=str) + '\n'
-    if is_main_process() and not record.exists():
-        if any(folder.glob('*.png')):
-            raise ValueError(f'{folder} holds labels of unknown origin: choose another folder.')
-        write_atomically(record, content.encode())
-    barrier()
-    if record.read_text() != content:
-        raise ValueError(
-            f'{folder} holds labels made in another way (see {record}): choose another folder, '
-            'or empty this one.'
-        )

@@ -14,7 +14,8 @@ from mmseg.registry import TRANSFORMS
 class PackTaggedInputs(PackSegInputs):
     """mmseg's ``PackSegInputs``, which also packs image tags where there are any.
 
-    The data sample gains ``gt_tags``, a ``LabelData`` with the field ``multi_hot``, float32 (n,).
+    The data sample gains ``gt_tags``, a ``LabelData`` with the field ``multi_hot``, float32 (n,),
+    and ``foreground``, the names of these n classes, which the segmentor compares with its own.
 
     Args:
         meta_keys: Default: those of ``PackSegInputs`` and ``name``, the image's name in its list.
@@ -30,4 +31,6 @@ class PackTaggedInputs(PackSegInputs):
         if 'gt_tags' in results:
             tags = torch.from_numpy(results['gt_tags'])
             packed['data_samples'].gt_tags = LabelData(multi_hot=tags)
+        if 'foreground' in results:
+            packed['data_samples'].set_metainfo(dict(foreground=results['foreground']))
         return packed

@@ -24,6 +24,7 @@ from mmseg_excel.datasets.prepare.pseudo_labels import export_pseudo_labels
 from mmseg_excel.datasets.tag_tables import write_tag_table
 from mmseg_excel.postprocess import DenseCRF, read_rgb
 from mmseg_excel.postprocess.crf_pool import CRFPool
+from mmseg_excel.utils.records import record_path
 
 from ..tools import run_tool
 
@@ -137,7 +138,7 @@ def test_a_stopped_run_continues_and_other_settings_are_refused(model, dataset, 
     for other in (dict(dynamic=True), dict(ignore_band=0.1), dict(crf=DenseCRF())):
         with pytest.raises(ValueError, match='made in another way'):
             export_pseudo_labels(model, dataset, out, num_workers=0, **other)
-    (out / 'made_with.json').unlink()
+    record_path(out).unlink()
     with pytest.raises(ValueError, match='unknown origin'):
         export_pseudo_labels(model, dataset, out, num_workers=0)
 
@@ -163,8 +164,9 @@ def test_the_tool_reads_no_mask_and_names_broken_images(config, settings, root, 
     command = ('make_pseudo_labels', root / 'config.py', '--out', root / 'labels')
     assert run_tool(*command, '--confidence', root / 'leads') == 0
     assert '3 new labels' in capsys.readouterr().out
-    record = json.loads((root / 'labels/made_with.json').read_text())
-    assert record['model']['clip']['model'] == 'excel-toy' and record['trained'] is None
+    record = json.loads((root / 'labels.made_with.json').read_text())
+    assert record['model']['rooms']['FrozenCLIP']['model'] == 'excel-toy'
+    assert record['model']['weights'] is None and record['dynamic'] is False
     assert (root / 'leads/three.png').exists()
     with Image.open(root / 'labels/one.png') as image:
         assert image.mode == 'P' and image.getpalette()[3:6] == [30, 90, 200]
