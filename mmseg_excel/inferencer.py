@@ -18,6 +18,7 @@ from mmseg.registry import DATASETS, MODELS
 from mmseg.utils import register_all_modules
 from torch import Tensor
 
+from .datasets.metainfo import foreground_of
 from .datasets.palette import voc_palette
 from .models.attribute_text_head import patch_text_maps
 from .models.clip_backbone import CLIPTrace, pad_to_multiple
@@ -32,6 +33,7 @@ from .text.class_texts import all_texts, build_class_texts
 from .text.descriptions import load_descriptions
 from .text.vocabulary import Vocabulary, make_vocabulary
 from .utils.checkpoints import naming, read_tensors
+from .utils.class_lists import check_same_classes
 from .visualization.label_map import LabelMap
 from .visualization.panel import save_panel
 
@@ -171,6 +173,7 @@ class ExCELInferencer:
         self.model.to(device or get_device()).eval()
         self.vocabulary: Vocabulary = self.model.text_head.vocabulary
         self.palette = _palette(self.config, len(self.vocabulary.classes) + 1)
+        _check_class_lists(self.config, self.vocabulary.classes)
         self.settings = _settings_of(self.model, dynamic=self.trained)
         self._pipeline = _array_pipeline(self.config)
 
@@ -468,6 +471,15 @@ def _settings_of(model: ExCEL, dynamic: bool) -> Settings:
         par_iterations=model.pseudo_labeler.pixel_adaptive.iterations,
         dynamic=dynamic,
     )
+
+
+def _check_class_lists(config: Config, classes: tuple[str, ...]) -> None:
+    """Refuse a config whose data sets have other classes than its text head."""
+    for purpose in ('train', 'val', 'test'):
+        dataset = (config.get(f'{purpose}_dataloader') or {}).get('dataset')
+        names = dataset and foreground_of(dataset)
+        if names:
+            check_same_classes(f'{purpose}_dataloader.dataset', names, classes)
 
 
 def _array_pipeline(config: Config) -> Compose:

@@ -10,6 +10,7 @@ from mmseg.registry import DATASETS, TASK_UTILS
 from ..utils.images import is_cut_jpeg, why_unreadable
 from ..utils.problems import Problems
 from .lists import read_list, usable_names
+from .metainfo import check_metainfo
 from .sampler import Draw
 from .tag_sources import gather_tags
 
@@ -44,6 +45,7 @@ class TaggedSegDataset(BaseSegDataset):
         self.tag_source_cfg = tag_source
         self.way_out = way_out
         kwargs.setdefault('data_prefix', dict(img_path=''))
+        check_metainfo(type(self), kwargs.get('metainfo'))
         super().__init__(ann_file=ann_file, **kwargs)
 
     @property

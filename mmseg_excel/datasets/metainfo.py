@@ -1,0 +1,74 @@
+"""What a data set says of its classes: their names and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mmseg.registry import DATASETS
+
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
+
+BACKGROUND = 'background'
+
+
+def check_metainfo(owner: type, metainfo: Mapping | None) -> None:
+    """Refuse names that are not the background and distinct classes, or colours that do not fit.
+
+    Args:
+        owner: Class of the data set; its ``METAINFO`` says what ``metainfo`` leaves open.
+        metainfo: As in a config.
+
+    Raises:
+        BadInput: Names the data set, what is wrong and the way out.
+    """
+    name = f'{owner.__name__}.metainfo'
+    if not isinstance(metainfo, Mapping | None):
+        raise BadInput(f'{name} is {shown(metainfo)}, but must be a dict of classes and palette.')
+    metainfo = metainfo or {}
+    names = metainfo.get('classes', owner.METAINFO.get('classes'))
+    if not _are_names(names):
+        raise BadInput(
+            f"{name}['classes'] is {shown(names)}, but must be a list of distinct names, "
+            f'{BACKGROUND!r} first.'
+        )
+    palette = metainfo.get('palette')
+    if palette is not None and not (_is_list(palette) and all(map(_is_colour, palette))):
+        raise BadInput(f"{name}['palette'] is {shown(palette)}, but must be a list of RGB colours.")
+    if palette is not None and len(palette) != len(names):
+        raise BadInput(
+            f"{name}['palette'] has {len(palette)} colours for {len(names)} classes: give one "
+            'colour a class, the background first.'
+        )
+
+
+def foreground_of(config: Mapping) -> tuple[str, ...] | None:
+    """Foreground classes that a data set of this config will have; None if only it can tell."""
+    if config.get('classes'):
+        return tuple(config['classes'])
+    kind = config.get('type')
+    owner = DATASETS.get(kind) if isinstance(kind, str) else kind
+    names = (config.get('metainfo') or {}).get('classes')
+    names = names or getattr(owner, 'METAINFO', {}).get('classes')
+    return tuple(names[1:]) if _are_names(names) else None
+
+
+def _are_names(names: object) -> bool:
+    return (
+        _is_list(names)
+        and all(isinstance(name, str) and name.strip() for name in names)
+        and len(set(names)) == len(names) > 1
+        and names[0] == BACKGROUND
+    )
+
+
+def _is_colour(colour: object) -> bool:
+    return (
+        _is_list(colour)
+        and len(colour) == 3
+        and all(type(level) is int and 0 <= level <= 255 for level in colour)
+    )
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
