@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-# A data set in VOC's layout: JPEGImages/*.jpg, SegmentationClass/*.png.
-DEFAULT_DATA = Path(__file__).parents[2] / 'shared/data/msrc_v2'
+# A data set in VOC's layout, JPEGImages/*.jpg and SegmentationClass/*.png: docs/own_data.md.
+DEFAULT_DATA = Path('data/msrc_v2')
 GRID = 20
 
 

@@ -8,7 +8,9 @@ env_cfg = dict(
 )
 randomness = dict(seed=0)
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+# Without a name: mmengine would give a second run in the same process the first one's visualizer,
+# and with it the first one's folder.
+visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None

@@ -32,10 +32,9 @@ class PseudoLabelVisualizationHook(Hook):
     At an interval it draws some validation images through the runner's visualiser, and so to all
     its backends (local files, TensorBoard, WandB, MLflow): image, static and dynamic map of each
     tag, pseudo label of the current phase, prediction, and the truth where there is a mask. As
-    scalars it logs, over these images, ``pseudo_background`` and ``pseudo_ignored`` (shares of the
-    pixels) and, where there are masks, ``pseudo_mIoU`` in percent. The phase (0 static, 1 dynamic,
-    2 pairs from the prediction) goes to the training log with the losses. ``watch_seconds`` is
-    what a drawing costs.
+    scalars it logs, over these images, ``pseudo_background`` (its share of the pixels) and, where
+    there are masks, ``pseudo_mIoU`` in percent. The phase (0 static, 1 dynamic, 2 pairs from the
+    prediction) goes to the training log with the losses. ``watch_seconds`` is what a drawing costs.
 
     Nothing it does changes the training: the model is used in evaluation mode, without gradients.
 
@@ -134,14 +133,11 @@ def supervision_scalars(
         num_classes: n + 1.
 
     Returns:
-        ``pseudo_background`` and ``pseudo_ignored``, shares of all pixels, and ``pseudo_mIoU`` in
-        percent if any pixel can be scored.
+        ``pseudo_background``, its share of all pixels, and ``pseudo_mIoU`` in percent if any pixel
+        can be scored.
     """
     pixels = torch.cat([labels.flatten() for labels in pseudo_labels])
-    scalars = dict(
-        pseudo_background=(pixels == 0).float().mean().item(),
-        pseudo_ignored=(pixels == IGNORED).float().mean().item(),
-    )
+    scalars = dict(pseudo_background=(pixels == 0).float().mean().item())
     pairs = sum(
         count_pairs(truth.expand_as(labels) if truth.numel() == 1 else truth, labels)
         for truth, labels in zip(truths, pseudo_labels, strict=True)

@@ -18,7 +18,6 @@ from .conftest import CONFIGS
 
 CLASSES = ('cat', 'dining table', 'fork')
 IMAGES = {'cats/one.jpg': ['dining table', 'cat'], 'two.PNG': [], 'v1.2.jpeg': ['fork']}
-MSRC = Path(__file__).parents[3] / 'shared/data/msrc_v2'
 
 MY_CONFIG = """
 from mmengine.config import read_base
@@ -116,18 +115,36 @@ def test_missing_table(root):
         build(root, 'nothing.csv')
 
 
-@pytest.mark.skipif(not MSRC.is_dir(), reason='needs MSRC-v2')
-def test_real_photographs_tags_are_those_of_their_masks():
-    common = dict(
-        data_root=str(MSRC),
-        data_prefix=dict(img_path='JPEGImages'),
-        classes=MSRC.joinpath('classes.txt').read_text().split(),
+@pytest.fixture
+def voc_like(tmp_path: Path) -> Path:
+    """The layout of the documentation's complete example: one table, lists, no background."""
+    random = np.random.default_rng(0)
+    tags = {}
+    for number in range(6):
+        name = f'{number}_s'
+        mask = random.integers(0, len(CLASSES), (8, 9)).astype(np.uint8)
+        mask[mask == number % len(CLASSES)] = 255
+        write_mask(tmp_path / f'SegmentationClass/{name}.png', mask)
+        tags[name] = [CLASSES[label] for label in np.unique(mask) if label != 255]
+        (tmp_path / 'JPEGImages').mkdir(exist_ok=True)
+        Image.new('RGB', (9, 8)).save(tmp_path / f'JPEGImages/{name}.jpg')
+    (tmp_path / 'image_labels.json').write_text(json.dumps(tags))
+    (tmp_path / 'ImageSets/Segmentation').mkdir(parents=True)
+    (tmp_path / 'ImageSets/Segmentation/val.txt').write_text('4_s\n1_s\n0_s\n')
+    return tmp_path
+
+
+def test_tags_of_listed_images_are_those_of_their_masks(voc_like):
+    dataset = TagListDataset(
+        'ImageSets/Segmentation/val.txt',
+        data_root=str(voc_like),
+        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+        classes=CLASSES,
+        masks_have_background=False,
+        tag_source=dict(type='TableTags', file='image_labels.json'),
     )
-    table = dict(type='TableTags', file='image_labels.json')
-    dataset = TagListDataset('ImageSets/Segmentation/val.txt', tag_source=table, **common)
-    assert len(dataset) == 180
-    for index in range(0, 180, 20):
-        info = dataset.get_data_info(index)
-        mask = np.array(Image.open(MSRC / f'SegmentationClass/{info["name"]}.png'))
-        shown = {common['classes'][label] for label in np.unique(mask) if label != 255}
-        assert set(info['tags']) == shown
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    assert [info['name'] for info in infos] == ['4_s', '1_s', '0_s']
+    for info in infos:
+        labels = np.unique(np.array(Image.open(info['seg_map_path'])))
+        assert info['tags'] == [CLASSES[label] for label in labels if label != 255]

@@ -108,7 +108,7 @@ def test_scalars_follow_the_supervision(watched):
     measured = {r['step']: r for r in records if 'pseudo_background' in r}
     assert list(measured) == [0, 2, 4]
     for record in measured.values():
-        assert 0 < record['pseudo_background'] <= 1 and record['pseudo_ignored'] == 0
+        assert 0 < record['pseudo_background'] <= 1
         assert 0 <= record['pseudo_mIoU'] <= 100
         assert record['watch_seconds'] > 0
     phases = {r['step']: r['phase'] for r in records if 'phase' in r}
@@ -139,8 +139,8 @@ def test_scalars_by_hand():
     labels = torch.tensor([[0, 0], [1, 255]])
     truth = torch.tensor([[0, 1], [1, 255]])
     scalars = supervision_scalars([labels], [truth], num_classes=3)
-    assert scalars['pseudo_background'] == 0.5 and scalars['pseudo_ignored'] == 0.25
+    assert scalars['pseudo_background'] == 0.5
     # Background 1 of 2, class 1: 1 of 2, class 2 nowhere.
     assert scalars['pseudo_mIoU'] == pytest.approx(50)
     unknown = supervision_scalars([labels], [torch.full((1, 1), 255)], num_classes=3)
-    assert set(unknown) == {'pseudo_background', 'pseudo_ignored'}
+    assert set(unknown) == {'pseudo_background'}

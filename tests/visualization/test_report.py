@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from PIL import Image
 
+from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.confusion import Scores
 from mmseg_excel.inferencer import ExCELInferencer
 from mmseg_excel.visualization.run_scores import score_run
+from mmseg_excel.visualization.scalars import read_scalars
 from mmseg_excel.visualization.subject import each_subject
 from tests.datasets.voc_devkit import make_voc_devkit
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
+import demo  # noqa: E402
 import report  # noqa: E402
 
 VAL = {'2007_000033': ['aeroplane', 'cat'], '2007_000042': ['dog'], '2007_000061': ['cat']}
@@ -164,3 +168,31 @@ def test_images_without_masks_are_not_scored(work_dir):
     inferencer = ExCELInferencer(config, work_dir / 'iter_400.pth', 'cpu')
     with pytest.raises(ValueError, match='No validation image has a mask'):
         score_run(inferencer, each_subject(inferencer))
+
+
+class ShortDemo(demo.Demo):
+    """The demonstration's steps on a world of a few scenes, in two iterations."""
+
+    def config(self, work_dir=None):
+        cfg = super().config(work_dir)
+        cfg.train_cfg.update(max_iters=2, val_interval=2, val_begin=1)
+        cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        for loader in (cfg.val_dataloader, cfg.test_dataloader):
+            loader.update(num_workers=0, persistent_workers=False)
+        cfg.default_hooks.logger.interval = 1
+        return cfg
+
+
+def test_the_demonstrations_run_is_reported(tmp_path):
+    """Its tests before and after the training, in the same process, have folders of their own."""
+    write_voc_layout(tmp_path / 'toy', num_train=4, num_val=2)
+    arguments = ['--work-dir', str(tmp_path / 'demo'), '--data-root', str(tmp_path / 'toy')]
+    short = ShortDemo(demo.parse_args(arguments))
+    init_default_scope('mmseg')
+    short.test(model=dict(test_cfg=dict(source='cam')))
+    short.train()
+    short.test()
+    scalars = read_scalars(tmp_path / 'demo')
+    assert list(scalars['loss']) == [1, 2] and list(scalars['mIoU']) == [2]
+    report.main([str(tmp_path / 'demo'), '--device', 'cpu'])
+    assert 'Losses' in (tmp_path / 'demo/report.html').read_text(encoding='utf-8')
