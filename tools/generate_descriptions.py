@@ -21,27 +21,37 @@ import openai
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mmseg_excel.text.chat import open_chat_client
 from mmseg_excel.text.generation import (
+    CONCURRENCY,
     MAX_RETRIES,
+    TIMEOUT,
     DescriptionStore,
     DescriptionWriter,
     generate_descriptions,
 )
 from mmseg_excel.text.prompting import INSTRUCTIONS, estimate_tokens, request_messages
+from mmseg_excel.text.secrets import Secrets
 from mmseg_excel.text.vocabulary import get_vocabulary
+from mmseg_excel.utils.bad_input import BadInput
+from mmseg_excel.utils.checks import check_number, check_whole
+
+MAX_LIST_BYTES = 2**20  # of the file with the classes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 all classes described, 1 some not, 2 nothing could be asked, 130 stopped."""
     options = parse(arguments)
     key = os.environ.get('OPENAI_API_KEY', '').strip()
+    secrets = Secrets(key)
     try:
-        return run(options, key)
+        with secrets.kept_from_logs():
+            return run(options, key, secrets)
     except KeyboardInterrupt:
-        complain('Stopped. The same command goes on from here.', key)
+        complain('Stopped. The same command goes on from here.', secrets)
         return 130
-    except (OSError, ValueError, openai.OpenAIError) as error:
-        complain(str(error), key)
+    except (OSError, ValueError) as error:
+        complain(f'error: {error}', secrets)
         return 2
 
 
@@ -56,15 +66,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, help='file to write (default: DATASET.json, here)')
     parser.add_argument('--base-url', help='address of the server (default: OpenAI)')
     parser.add_argument('--concurrency', type=int, default=8, help='requests in flight')
-    parser.add_argument('--timeout', type=float, default=120, help='seconds to wait for an answer')
+    parser.add_argument(
+        '--timeout', type=float, default=120, help='seconds to wait for a whole answer'
+    )
     parser.add_argument('--dry-run', action='store_true', help='print the prompts, ask nothing')
-    options = parser.parse_args(arguments)
-    if options.concurrency < 1 or options.timeout <= 0:
-        parser.error('--concurrency must be at least 1 and --timeout above 0')
-    return options
+    return parser.parse_args(arguments)
 
 
-def run(options: argparse.Namespace, key: str) -> int:
+def run(options: argparse.Namespace, key: str, secrets: Secrets) -> int:
+    check_whole('--concurrency', options.concurrency, CONCURRENCY)
+    check_number('--timeout', options.timeout, TIMEOUT)
     dataset = options.dataset or options.classes.stem
     classes = read_classes(options.classes) if options.classes else get_vocabulary(dataset).classes
     store = DescriptionStore(
@@ -75,16 +86,21 @@ def run(options: argparse.Namespace, key: str) -> int:
         return 0
     failed = asyncio.run(ask(options, key, store)) if store.missing else {}
     for name, reason in failed.items():
-        complain(f'{name}: {reason}', key)
+        complain(f'{name}: {reason}', secrets)
     print(f'{store.path}: {len(classes) - len(failed)} of {len(classes)} classes described')
     return 1 if failed else 0
 
 
 def read_classes(path: Path) -> list[str]:
+    way_out = 'give a text file with one class name per line (--classes)'
+    if not path.exists():
+        raise FileNotFoundError(f'There is no file {path}: {way_out}.')
+    if not path.is_file() or path.stat().st_size > MAX_LIST_BYTES:
+        raise BadInput(f'{path} is no file of at most {MAX_LIST_BYTES // 2**20} MB: {way_out}.')
     try:
         lines = path.read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError:
-        raise ValueError(f'{path} is not UTF-8 text with one class name per line.') from None
+        raise BadInput(f'{path} is not UTF-8 text: {way_out}.') from None
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -106,7 +122,7 @@ def print_prompts(store: DescriptionStore) -> None:
 
 async def ask(options: argparse.Namespace, key: str, store: DescriptionStore) -> dict[str, str]:
     client = open_client(options, key)
-    writer = DescriptionWriter(client, options.model, store.classes)
+    writer = DescriptionWriter(client, options.model, store.classes, options.timeout)
     async with client:
         with progress_bar() as progress:
             task = progress.add_task('classes', total=len(store.missing), tokens=0)
@@ -119,14 +135,7 @@ async def ask(options: argparse.Namespace, key: str, store: DescriptionStore) ->
 
 
 def open_client(options: argparse.Namespace, key: str) -> openai.AsyncOpenAI:
-    if not key or not (key.isascii() and key.isprintable()):
-        raise ValueError(
-            'OPENAI_API_KEY is not set to a usable key: export it '
-            '(any word will do for a server that asks for none).'
-        )
-    return openai.AsyncOpenAI(
-        api_key=key, base_url=options.base_url, timeout=options.timeout, max_retries=MAX_RETRIES
-    )
+    return open_chat_client(key, options.base_url, options.timeout, MAX_RETRIES)
 
 
 def progress_bar() -> Progress:
@@ -140,10 +149,9 @@ def progress_bar() -> Progress:
     )
 
 
-def complain(message: str, key: str) -> None:
-    """One line on stderr, without the key even if the server sent it back."""
-    line = ' '.join(message.split())
-    print(line.replace(key, '***') if key else line, file=sys.stderr)
+def complain(message: str, secrets: Secrets) -> None:
+    """One line on stderr, without keys even if the server sent them back."""
+    print(secrets.hidden(' '.join(message.split())), file=sys.stderr)
 
 
 if __name__ == '__main__':

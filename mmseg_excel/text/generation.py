@@ -6,6 +6,8 @@ Every finished class is saved at once, so that a run can be killed and continued
 from __future__ import annotations
 
 import asyncio
+import tempfile
+import textwrap
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,18 +16,35 @@ from pathlib import Path
 import openai
 
 from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_number, check_sequence, check_whole, shown
+from .chat import MAX_BYTES
 from .descriptions import Descriptions, load_descriptions
-from .prompting import ANSWER_FORMAT, check_class_name, read_answer, request_messages
+from .prompting import (
+    ANSWER_FORMAT,
+    check_class_name,
+    read_answer,
+    read_completion,
+    request_messages,
+)
 from .rules import NUM_SENTENCES, sift_sentences
+from .secrets import Secrets
 from .vocabulary import make_vocabulary
 
 MAX_CLASSES = 1000
 MAX_ASKS = 4  # per class
 MAX_RETRIES = 6  # per question: back-off and Retry-After are the openai package's
+CONCURRENCY, TIMEOUT = '[1, 1000]', '(0, 86400]'
+# Bad key, no money, wrong place, too many requests: the next class would meet the same.
+HOPELESS = frozenset({*range(300, 400), 401, 402, 403, 404, 405, 407, 410, 429, 451})
 
 
-class UnusableAnswerError(Exception):
+class UnusableAnswerError(ValueError):
     """The model did not give the sentences of a class in the number of times it was asked."""
+
+
+class ServerRefusedError(ConnectionError):
+    """The server cannot be reached, or will answer for no class."""
 
 
 class DescriptionStore:
@@ -39,15 +58,17 @@ class DescriptionStore:
             the same in every run.
 
     Raises:
-        ValueError: If the classes are unusable, or if the file is malformed, is another data
+        BadInput: If the classes are unusable, or if the file is malformed, is another data
             set's, describes other classes or was begun otherwise.
+        OSError: If the file cannot be written; found out before anything is asked.
     """
 
     def __init__(
         self, path: str | Path, dataset: str, classes: Sequence[str], provenance: Mapping
     ) -> None:
         check_classes(classes)
-        self.path = Path(path)
+        _check_name('name of the data set', dataset)
+        self.path = _writable(path)
         self.classes = tuple(classes)
         self.descriptions = Descriptions(dataset, dict(provenance), {})
         if self.path.exists():
@@ -83,22 +104,49 @@ class DescriptionStore:
             problem = f'was begun with another {" and ".join(differing)}'
         else:
             return
-        raise ValueError(f'{self.path} {problem}: give another file to write.')
+        raise BadInput(f'{self.path} {problem}: give another file to write.')
+
+
+def _writable(path: str | Path) -> Path:
+    """The path, if a file can be made or replaced there."""
+    path = Path(path)
+    try:
+        taken = path.exists() and not path.is_file()
+        folder = next(place for place in path.absolute().parents if place.exists())
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f'.{path.name}.'):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise BadInput(
+            f'{shown(str(path), 200)} cannot be written ({reason}): give a file in a folder that '
+            'can be written to.'
+        ) from None
+    if taken:
+        raise BadInput(f"'{path}' is no file: give the name of a file to write.")
+    return path
+
+
+def _check_name(what: str, name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise BadInput(f'The {what} is {shown(name)}, but must be a line of printable characters.')
 
 
 def check_classes(classes: Sequence[str]) -> None:
     """Refuse lists of classes that cannot be described.
 
     Raises:
-        ValueError: If there are none or too many, if one is named twice, or if a name is
+        BadInput: If there are none or too many, if one is named twice, or if a name is
             unusable.
     """
+    if classes != []:
+        check_sequence('classes', classes)
     if len(classes) > MAX_CLASSES:
-        raise ValueError(
+        raise BadInput(
             f'{len(classes)} classes are too many for one file: give at most {MAX_CLASSES}.'
         )
-    for name in make_vocabulary(classes).classes:
+    for name in classes:
         check_class_name(name)
+    make_vocabulary(classes)
 
 
 class DescriptionWriter:
@@ -108,13 +156,30 @@ class DescriptionWriter:
         client: Client of the server.
         model: The server's name of the model.
         classes: All classes of the list.
+        timeout: Seconds to wait for the whole answer to a question, repetitions included, however
+            slowly it drips. Default: 120.
 
     Attributes:
         tokens: Tokens used so far, as the server counts them.
+        secrets: The client's key among others; no answer that holds one is used, and no message.
+
+    Raises:
+        BadInput: If a setting is unusable.
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        model: str,
+        classes: Sequence[str],
+        timeout: float = 120,
+    ) -> None:
+        check_classes(classes)
+        _check_name('name of the model (--model)', model)
+        check_number('timeout', timeout, TIMEOUT)
         self.client = client
+        self.timeout = timeout
+        self.secrets = Secrets(str(client.api_key))
         self.model = model
         self.classes = tuple(classes)
         self.tokens = 0
@@ -125,19 +190,22 @@ class DescriptionWriter:
         Sentences that break a rule are asked for again, with the reason.
 
         Raises:
-            UnusableAnswerError: If some are still missing after ``MAX_ASKS`` questions.
-            openai.OpenAIError: If the server cannot be asked.
+            UnusableAnswerError: If some are still missing after ``MAX_ASKS`` questions, or if the
+                server could not answer in time.
+            ServerRefusedError: If the server cannot be asked.
         """
         written: list[str] = []
         refused: list[str] = []
         for _ in range(MAX_ASKS):
             try:
                 answer = await self._ask(request_messages(name, self.classes, written, refused))
+            except UnusableAnswerError:
+                raise
             except ValueError as error:
-                refused = [str(error)]
+                refused = [self._told(error)]
                 continue
             good, refused = sift_sentences(name, answer, self.classes, written)
-            written = (written + good)[:NUM_SENTENCES]
+            written, refused = (written + good)[:NUM_SENTENCES], refused[:NUM_SENTENCES]
             if len(written) == NUM_SENTENCES:
                 return written
             refused = refused or [f'there were {len(answer)} sentences, which is too few']
@@ -147,17 +215,52 @@ class DescriptionWriter:
         )
 
     async def _ask(self, messages: list[dict[str, str]]) -> list[str]:
-        completion = await self.client.chat.completions.create(
+        completion = read_completion(await self._body(messages))
+        self.tokens += completion.tokens
+        if completion.refusal:
+            raise ValueError(f'the model refused: {completion.refusal}')
+        sentences = read_answer(completion.content)
+        if self.secrets.are_in(' '.join(sentences)):
+            raise ValueError('the answer held the API key')
+        return sentences
+
+    async def _body(self, messages: list[dict[str, str]]) -> bytes:
+        """The server's answer as it came.
+
+        What the openai package raises holds the key in its request, and hostile answers make it
+        raise what they like; so nothing of it gets out of here but a sentence.
+        """
+        ask = self.client.chat.completions.with_raw_response.create(
             model=self.model, messages=messages, response_format=ANSWER_FORMAT
         )
-        choices = getattr(completion, 'choices', None)
-        if not choices:
-            raise ValueError('the server gave no chat completion')
-        self.tokens += completion.usage.total_tokens if completion.usage else 0
-        message = choices[0].message
-        if message.refusal:
-            raise ValueError(f'the model refused: {message.refusal}')
-        return read_answer(message.content)
+        try:
+            body = (await asyncio.wait_for(ask, self.timeout)).content
+        except (asyncio.TimeoutError, openai.APITimeoutError):
+            problem = UnusableAnswerError(f'no answer within {self.timeout:g} s')
+        except openai.APIStatusError as error:
+            kind = ServerRefusedError if error.status_code in HOPELESS else UnusableAnswerError
+            problem = kind(
+                f'the server answered with status {error.status_code}: {self._told(error)}'
+            )
+        except openai.APIConnectionError as error:
+            problem = ServerRefusedError(
+                f'The server at {self.client.base_url.host} cannot be reached: '
+                f'{self._told(error.__cause__ or error)}. Check --base-url and the network.'
+            )
+        except Exception as error:
+            problem = UnusableAnswerError(
+                f'what the server sent was no answer ({type(error).__name__})'
+            )
+        else:
+            if len(body) <= MAX_BYTES:
+                return body
+            problem = UnusableAnswerError(f'the answer has more than {MAX_BYTES // 2**20} MB')
+        raise problem
+
+    def _told(self, error: BaseException) -> str:
+        """What an error says: on one line, shortened, without keys."""
+        text = self.secrets.hidden(' '.join(str(error).split()))
+        return textwrap.shorten(text, 300, placeholder=' ...') or type(error).__name__
 
 
 async def generate_descriptions(
@@ -178,12 +281,15 @@ async def generate_descriptions(
         The classes that could not be described, each with the reason.
 
     Raises:
-        openai.OpenAIError: If the server refuses or cannot be reached, after the classes under
+        BadInput: If the concurrency is unusable.
+        ServerRefusedError: If the server refuses or cannot be reached, after the classes under
             way were saved.
+        OSError: If the file cannot be written.
     """
+    check_whole('concurrency', concurrency, CONCURRENCY)
     waiting = deque(store.missing)
     failed: dict[str, str] = {}
-    fatal: list[openai.OpenAIError] = []
+    fatal: list[ServerRefusedError] = []
 
     async def work() -> None:
         while waiting:
@@ -192,29 +298,18 @@ async def generate_descriptions(
                 store.add(name, await writer.write(name))
             except UnusableAnswerError as error:
                 failed[name] = str(error)
-            except openai.OpenAIError as error:
-                if _concerns_every_class(error):
-                    waiting.clear()
-                    fatal.append(error)
-                    return
-                failed[name] = str(error)
+            except ServerRefusedError as error:
+                waiting.clear()
+                fatal.append(error)
+                return
             on_class(name)
 
-    await asyncio.gather(*(work() for _ in range(concurrency)))
+    tasks = [asyncio.create_task(work()) for _ in range(min(concurrency, len(waiting)))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
     if fatal:
         raise fatal[0]
     return failed
-
-
-def _concerns_every_class(error: openai.OpenAIError) -> bool:
-    """Whether the next class would meet the same failure."""
-    if isinstance(error, openai.APITimeoutError):
-        return False
-    return isinstance(
-        error,
-        openai.AuthenticationError
-        | openai.PermissionDeniedError
-        | openai.NotFoundError
-        | openai.RateLimitError
-        | openai.APIConnectionError,
-    )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
 from .rules import CONTEXT_LENGTH, MAX_WORDS, MIN_WORDS, NUM_SENTENCES, count_tokens
 
 MAX_NAMED = 100  # other classes a prompt lists
 MAX_NAME_TOKENS = 20  # leaves room for a sentence in CLIP's context
+MAX_READ = 5 * NUM_SENTENCES  # sentences of an answer that are looked at
+MAX_TOKENS = 10**9  # of an answer; more is a lie
 
 INSTRUCTIONS = f"""\
 You write visual descriptions of object classes for an image recogniser that has only seen photos.
@@ -44,14 +49,14 @@ def check_class_name(name: str) -> None:
     """Refuse what cannot be the name of a class.
 
     Raises:
-        ValueError: If the name is empty, spans lines, holds control characters, or leaves a
+        BadInput: If the name is empty, spans lines, holds control characters, or leaves a
             sentence no room in CLIP's context.
     """
-    if not name.strip() or not name.isprintable():
-        raise ValueError(f'{name[:80]!r} is no class name: give one line of printable characters.')
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise BadInput(f'{shown(name)} is no class name: give one line of printable characters.')
     tokens = count_tokens(name) - 2 if len(name) <= CONTEXT_LENGTH * 8 else len(name)
     if tokens > MAX_NAME_TOKENS:
-        raise ValueError(
+        raise BadInput(
             f'The class name {name[:80]!r} takes {tokens} CLIP tokens, over {MAX_NAME_TOKENS}: '
             'give a shorter one.'
         )
@@ -86,20 +91,61 @@ def request_messages(
     ]
 
 
-def read_answer(content: str | None) -> list[str]:
-    """The sentences of an answer.
+@dataclass(frozen=True)
+class Completion:
+    """What a chat completion says.
+
+    Attributes:
+        content: The model's answer.
+        refusal: Why it gave none; empty if it did.
+        tokens: Tokens it cost, as the server counts them.
+    """
+
+    content: str
+    refusal: str
+    tokens: int
+
+
+def read_completion(body: bytes) -> Completion:
+    """Read a chat completion; the server may have sent anything.
+
+    Raises:
+        ValueError: If it is none; the message says so.
+    """
+    completion = _json(body)
+    try:
+        message = completion['choices'][0]['message']
+        texts = [message.get(key) or '' for key in ('content', 'refusal')]
+    except (TypeError, LookupError, AttributeError):
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError('the server gave no chat completion')
+    usage = completion.get('usage')
+    tokens = usage.get('total_tokens') if isinstance(usage, dict) else 0
+    counted = isinstance(tokens, int) and 0 <= tokens <= MAX_TOKENS
+    return Completion(*texts, tokens if counted else 0)
+
+
+def read_answer(content: str) -> list[str]:
+    """The sentences of an answer; of very many, the first.
 
     Raises:
         ValueError: If the answer is not what was asked for; the message says why.
     """
-    try:
-        answer = json.loads(content or '')
-    except ValueError:
-        raise ValueError('the answer was empty, cut off or not JSON') from None
+    answer = _json(content)
     sentences = answer.get('sentences') if isinstance(answer, dict) else None
     if not isinstance(sentences, list) or not all(isinstance(line, str) for line in sentences):
         raise ValueError('the answer was no JSON object with a list of "sentences"')
-    return [line.strip() for line in sentences]
+    # Halves of surrogate pairs are no text: nothing could be written or asked again with them.
+    lines = (line.encode('utf-8', 'replace').decode() for line in sentences[:MAX_READ])
+    return [line.strip() for line in lines]
+
+
+def _json(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError('the answer was empty, cut off or not JSON') from None
 
 
 def estimate_tokens(classes: Sequence[str]) -> int:
