@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from mmengine.utils import digit_version
 
 from ..distributed import unwrapped
 from ..models import ExCEL
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
+
+OLDEST_TORCH = '2.6'
 
 
 @HOOKS.register_module()
@@ -20,16 +26,40 @@ class CompileHook(Hook):
     Args:
         **options: Of ``torch.compile``, for example ``mode='max-autotune'``.
 
+    Raises:
+        BadInput: ``torch.compile`` has no such option.
+        ImportError: This PyTorch is older than 2.6: of 2.2, gradients of compiled rooms are wrong.
+
     Example:
         >>> custom_hooks.append(dict(type='CompileHook'))
     """
 
     def __init__(self, **options) -> None:
+        check_torch()
+        _check_options(options)
         self.options = options
 
     def before_train(self, runner: Runner) -> None:
         """Compile; the work is done in the first iteration."""
         compile_rooms(unwrapped(runner.model), **self.options)
+
+
+def check_torch(version: str = torch.__version__) -> None:
+    """Refuse a PyTorch whose compiler is not known to compute the right gradients."""
+    if digit_version(version) < digit_version(OLDEST_TORCH):
+        raise ImportError(
+            f'CompileHook needs PyTorch {OLDEST_TORCH} or newer, but this is {version}, whose '
+            'compiler is not known to compute the right gradients: update PyTorch, or train '
+            'without CompileHook.'
+        )
+
+
+def _check_options(options: dict) -> None:
+    try:
+        torch.compile(torch.nn.Identity(), **options)  # compiles nothing yet
+    except Exception as error:  # TypeError, RuntimeError, errors of torch._dynamo
+        reason = ' '.join(str(error).split())[:200]
+        raise BadInput(f'CompileHook cannot compile with {shown(options)}: {reason}') from error
 
 
 def compile_rooms(model: ExCEL, **options) -> None:

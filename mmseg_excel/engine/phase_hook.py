@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ..distributed import unwrapped
 from ..models.excel import Phase
+from ..utils.checks import check_whole
 
 
 @HOOKS.register_module()
@@ -24,6 +25,11 @@ class PhaseScheduleHook(Hook):
     """
 
     def __init__(self, dynamic_from: int, prediction_pairs_from: int | None = None) -> None:
+        check_whole('PhaseScheduleHook.dynamic_from', dynamic_from, '[0, inf)')
+        if prediction_pairs_from is not None:
+            check_whole(
+                'PhaseScheduleHook.prediction_pairs_from', prediction_pairs_from, '[0, inf)'
+            )
         self.dynamic_from = dynamic_from
         self.prediction_pairs_from = prediction_pairs_from
 

@@ -6,6 +6,10 @@ from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.registry import PARAM_SCHEDULERS
 
+from ..utils.checks import check_flag, check_keys, check_number, check_whole
+
+MMENGINES = ('by_epoch', 'begin', 'end', 'last_step', 'verbose')
+
 
 @PARAM_SCHEDULERS.register_module()
 class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
@@ -32,6 +36,12 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
         power: float = 1.0,
         **kwargs,
     ) -> None:
+        check_whole('WarmupPolyLR.max_iters', max_iters, '[1, 1e9]')
+        check_whole('WarmupPolyLR.warmup_iters', warmup_iters, f'[0, {max_iters}]')
+        check_number('WarmupPolyLR.warmup_ratio', warmup_ratio, '[0, 1]')
+        check_number('WarmupPolyLR.power', power, '[0, 100]')
+        check_keys('WarmupPolyLR', kwargs, MMENGINES)
+        check_flag('WarmupPolyLR.by_epoch', kwargs.get('by_epoch', True))
         self.max_iters = max_iters
         self.warmup_iters = warmup_iters
         self.warmup_ratio = warmup_ratio

@@ -9,10 +9,13 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..text.class_texts import all_texts, build_class_texts
+from ..text.class_texts import MODES, all_texts, build_class_texts
 from ..text.descriptions import load_descriptions
-from ..text.vocabulary import get_vocabulary
+from ..text.vocabulary import Vocabulary, get_vocabulary
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_choice, check_number, check_text, check_whole
 from ..utils.plain import sha256
+from . import ranges
 
 
 @MODELS.register_module()
@@ -46,7 +49,16 @@ class AttributeTextHead(BaseModule):
         init_cfg=None,
     ) -> None:
         super().__init__(init_cfg)
+        check_whole('AttributeTextHead.in_channels', in_channels, ranges.WIDTH)
+        check_choice('AttributeTextHead.mode', mode, MODES)
+        check_whole('AttributeTextHead.num_attributes', num_attributes, '[1, 1e6]')
+        check_number('AttributeTextHead.keep_ratio', keep_ratio, ranges.KEEP_RATIO)
+        check_number(
+            'AttributeTextHead.attribute_weight', attribute_weight, ranges.ATTRIBUTE_WEIGHT
+        )
+        _check_descriptions(descriptions, mode)
         self.vocabulary = get_vocabulary(vocabulary)
+        check_competition(self.vocabulary)
         self.settings = dict(
             mode=mode,
             descriptions=descriptions,
@@ -70,6 +82,11 @@ class AttributeTextHead(BaseModule):
         )
 
     @property
+    def in_channels(self) -> int:
+        """Width C of CLIP's joint space."""
+        return self.class_texts.shape[1]
+
+    @property
     def num_foreground(self) -> int:
         """Number n of foreground classes."""
         return len(self.vocabulary.classes)
@@ -78,7 +95,7 @@ class AttributeTextHead(BaseModule):
         """Fill the class texts (T, C) with a text encoder (``sentences -> (M, C)``)."""
         texts = build_class_texts(encoder, self.vocabulary, **self.settings)
         if texts.shape != self.class_texts.shape:
-            raise ValueError(
+            raise BadInput(
                 f'AttributeTextHead.in_channels is {self.class_texts.shape[1]}, but CLIP embeds '
                 f'texts in {texts.shape[1]} dimensions: set in_channels={texts.shape[1]}.'
             )
@@ -105,15 +122,41 @@ class AttributeTextHead(BaseModule):
                 'The class texts are not computed yet: call encode_classes() on the segmentor, or '
                 'load a checkpoint.'
             )
-        # Labels hang on small differences of maps: autocast would round them away.
-        with torch.autocast(embeddings.device.type, enabled=False):
-            maps = patch_text_maps(embeddings.float(), self.class_texts)
-        return maps[:, 1:, : self.num_foreground].transpose(1, 2).unflatten(2, grid)
+        return class_maps(embeddings, self.class_texts, self.num_foreground, grid)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         if f'{prefix}class_texts' in state_dict:
             self.encoded, self.origin = True, {}
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def check_competition(vocabulary: Vocabulary) -> None:
+    """Refuse a single text: maps compare texts with each other, and would not be numbers."""
+    if len(vocabulary.texts) < 2:
+        raise BadInput(
+            f'The class {vocabulary.classes[0]!r} alone competes with nothing: add a class or a '
+            'background.'
+        )
+
+
+def _check_descriptions(descriptions: str | Path | None, mode: str) -> None:
+    if descriptions is not None and not isinstance(descriptions, Path):
+        check_text('AttributeTextHead.descriptions', descriptions)
+    if descriptions is None and mode != 'global':
+        raise BadInput(
+            f'AttributeTextHead.mode is {mode!r}, which needs descriptions: name a description '
+            "file, for example one that tools/generate_descriptions.py wrote, or use mode='global'."
+        )
+
+
+def class_maps(
+    embeddings: Tensor, texts: Tensor, num_foreground: int, grid: tuple[int, int]
+) -> Tensor:
+    """Maps (B, n, g_h, g_w) of the foreground among the texts (T, C); never in half precision."""
+    # Labels hang on small differences of maps: autocast would round them away.
+    with torch.autocast(embeddings.device.type, enabled=False):
+        maps = patch_text_maps(embeddings.float(), texts)
+    return maps[:, 1:, :num_foreground].transpose(1, 2).unflatten(2, grid)
 
 
 def patch_text_maps(embeddings: Tensor, texts: Tensor) -> Tensor:

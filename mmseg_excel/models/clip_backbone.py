@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
+from ..utils.checks import check_text
 from .transformer_block import BlockTrace, run_block
 
 
@@ -56,6 +57,8 @@ class FrozenCLIP(BaseModule):
         self, model: str = 'ViT-B-16-quickgelu', pretrained: str = 'openai', init_cfg=None
     ) -> None:
         super().__init__(init_cfg)
+        check_text('FrozenCLIP.model', model)
+        check_text('FrozenCLIP.pretrained', pretrained)
         self.model = model
         self.pretrained = pretrained
         clip = load_clip(model, pretrained)
@@ -76,6 +79,21 @@ class FrozenCLIP(BaseModule):
     def patch_size(self) -> int:
         """Side of a patch in pixels."""
         return self.tower.patch_size[0]
+
+    @property
+    def num_layers(self) -> int:
+        """Number L of transformer blocks."""
+        return len(self.tower.transformer.resblocks)
+
+    @property
+    def width(self) -> int:
+        """Width D of the tokens."""
+        return self.tower.proj.shape[0]
+
+    @property
+    def embed_dim(self) -> int:
+        """Width C of the joint space of images and texts."""
+        return self.tower.proj.shape[1]
 
     def load_text_encoder(self) -> TextEncoder:
         """Build the matching text encoder from the same weights, on the CPU."""

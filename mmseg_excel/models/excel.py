@@ -11,19 +11,26 @@ import torch.nn.functional as F
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..utils.bad_input import BadInput
+from ..utils.building import build
 from ..utils.checkpoints import check_tensors
 from ..utils.checks import shown
 from ..utils.class_lists import check_same_classes, first_different_name
 from ..utils.plain import plain, sha256_of_tensors
 from ..utils.records import first_difference, told
-from .clip_backbone import pad_to_multiple
-from .lvc_adapter import dynamic_relation, predicted_affinity
-from .pseudo_label import PseudoLabels
+from .attribute_text_head import AttributeTextHead
+from .clip_backbone import FrozenCLIP, pad_to_multiple
+from .config_checks import check_preprocessor, check_test_cfg
+from .input_checks import check_images, check_samples, check_shapes, stack_tags
+from .losses import DiversityLoss
+from .lvc_adapter import LVCAdapter, dynamic_relation, predicted_affinity
+from .pseudo_label import PseudoLabeler, PseudoLabels
 from .resize import resize_by_products
-from .svc_neck import Calibration
+from .room_checks import check_rooms
+from .svc_neck import Calibration, SVCNeck
+from .transformer_head import TransformerHead
 
 PROVENANCE_KEY = 'provenance'
 _LONGEST_PROVENANCE = 10**6
@@ -61,7 +68,11 @@ class ExCEL(BaseSegmentor):
         data_preprocessor: mmseg's ``SegDataPreProcessor``.
         train_cfg: Unused; mmseg's tools set it.
         test_cfg: ``source`` is ``'decoder'`` (default) or ``'cam'``: training-free, the image's
-            tags choose the classes.
+            tags choose the classes. mmseg's ``mode`` may be ``'whole'``; there are no sliding
+            windows.
+
+    Raises:
+        BadInput: A setting is out of range, or rooms do not fit each other.
     """
 
     def __init__(
@@ -78,20 +89,25 @@ class ExCEL(BaseSegmentor):
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck)
-        self.text_head = MODELS.build(text_head)
-        self.adapter = MODELS.build(adapter)
-        self.decode_head = MODELS.build(decode_head)
-        self.pseudo_labeler = MODELS.build(pseudo_labeler)
-        self.loss_diversity = MODELS.build(loss_diversity)
+        check_preprocessor(data_preprocessor)
+        test_cfg = {} if test_cfg is None else test_cfg
+        check_test_cfg(test_cfg)
+        super().__init__(
+            data_preprocessor=_build('data_preprocessor', data_preprocessor), init_cfg=init_cfg
+        )
+        self.backbone: FrozenCLIP = _build('backbone', backbone)
+        self.neck: SVCNeck = _build('neck', neck)
+        self.text_head: AttributeTextHead = _build('text_head', text_head)
+        self.adapter: LVCAdapter = _build('adapter', adapter)
+        self.decode_head: TransformerHead = _build('decode_head', decode_head)
+        self.pseudo_labeler: PseudoLabeler = _build('pseudo_labeler', pseudo_labeler)
+        self.loss_diversity: DiversityLoss = _build('loss_diversity', loss_diversity)
         self.align_corners = self.decode_head.align_corners
         self.num_classes = self.decode_head.num_classes
         self.train_cfg = train_cfg
-        self.test_cfg = dict(source='decoder') | (test_cfg or {})
+        self.test_cfg = dict(source='decoder') | test_cfg
         self.phase = Phase()
-        self._check_class_count()
+        check_rooms(self)
         self._loads_parts = False
         self._register_state_dict_hook(_save_provenance)
 
@@ -143,14 +159,14 @@ class ExCEL(BaseSegmentor):
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """Losses of a batch (B, 3, S, S) whose samples carry ``gt_tags``."""
-        self._check_class_names(data_samples)
+        tags = self._tags(inputs, data_samples)
         calibration = self._calibrate_for_labels(inputs)
         fused = self._fuse(calibration)
         relation = self.adapter.relation_logits(fused, over_batch=True)
 
         # The method's one loop: adapter features calibrate the maps that supervise the adapter.
         dynamic = relation if self.phase.dynamic else None
-        labels = self._label(calibration, inputs, _stack_tags(data_samples), dynamic).labels
+        labels = self._label(calibration, inputs, tags, dynamic).labels
         del calibration  # before the decoder and the losses need as much
 
         logits = self.decode_head(fused)
@@ -170,13 +186,15 @@ class ExCEL(BaseSegmentor):
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
         """Segment a batch; results have each sample's ``ori_shape``."""
+        check_images(inputs)
+        check_samples(data_samples, len(inputs))
+        check_shapes(data_samples)
         self._check_class_names(data_samples or ())
         if self.test_cfg['source'] == 'cam':
             return self.postprocess_result(self._tag_scores(inputs, data_samples), data_samples)
         if data_samples is None:
             return self.postprocess_result(self.encode_decode(inputs))
-        # Patch logits are resized once, straight to the original image (method 9).
-        return self.postprocess_result(self._unpadded_logits(inputs), data_samples)
+        return self.postprocess_result(self._unpadded_logits(inputs, data_samples), data_samples)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Logits at the size of the inputs, (B, n+1, height, width)."""
@@ -184,7 +202,7 @@ class ExCEL(BaseSegmentor):
 
     def lowres_logits(self, inputs: Tensor) -> Tensor:
         """Logits of the patches, (B, n+1, g_h, g_w)."""
-        return self.decode_head(self._fuse(self.extract_feat(inputs)))
+        return self.decode(self.extract_feat(inputs))
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return self.lowres_logits(inputs)
@@ -201,7 +219,7 @@ class ExCEL(BaseSegmentor):
             (B, n, g_h, g_w) in 0..1.
         """
         calibration = self.extract_feat(inputs)
-        relation = self._image_relation(calibration) if dynamic else None
+        relation = self.image_relation(calibration) if dynamic else None
         return self._maps(calibration, relation)
 
     @torch.no_grad()
@@ -216,15 +234,16 @@ class ExCEL(BaseSegmentor):
             dynamic: Whether the trained adapter calibrates maps and affinity. Default: False,
                 the training-free pseudo labels.
         """
-        self._check_class_names(data_samples)
+        tags = self._tags(inputs, data_samples)
         calibration = self._calibrate_for_labels(inputs)
-        relation = self._image_relation(calibration) if dynamic else None
-        return self._label(calibration, inputs, _stack_tags(data_samples), relation)
+        relation = self.image_relation(calibration) if dynamic else None
+        return self._label(calibration, inputs, tags, relation)
 
     # Wiring ---------------------------------------------------------------------------------
 
     def extract_feat(self, inputs: Tensor) -> Calibration:
         """CLIP's calibrated tokens."""
+        check_images(inputs)
         return self.neck(self.backbone(inputs, inner_layers=self.neck.num_inner))
 
     def _calibrate_for_labels(self, inputs: Tensor) -> Calibration:
@@ -234,11 +253,22 @@ class ExCEL(BaseSegmentor):
         trace.drop_inner()
         return calibration
 
+    def decode(self, calibration: Calibration) -> Tensor:
+        """Logits of calibrated patches, (B, n+1, g_h, g_w)."""
+        return self.decode_head(self._fuse(calibration))
+
+    def _tags(self, inputs: Tensor, data_samples: list[SegDataSample] | None) -> Tensor:
+        """Multi-hot tags of a batch, (B, n)."""
+        check_images(inputs)
+        check_samples(data_samples, len(inputs))
+        self._check_class_names(data_samples or ())
+        return stack_tags(data_samples, self.text_head.num_foreground)
+
     def _fuse(self, calibration: Calibration) -> Tensor:
         """Adapter features G, (B, 256, g_h, g_w)."""
         return self.adapter(calibration.features, calibration.trace.grid)
 
-    def _image_relation(self, calibration: Calibration) -> Tensor:
+    def image_relation(self, calibration: Calibration) -> Tensor:
         """Relation logits of each image by itself, (B, P, P), from CLIP on in float32."""
         with torch.autocast(calibration.tokens.device.type, enabled=False):
             return self.adapter.relation_logits(self._fuse(calibration), over_batch=False)
@@ -265,27 +295,37 @@ class ExCEL(BaseSegmentor):
         """Training-free scores of all classes, those of untagged ones 0, (B, n+1, S, S)."""
         return self.pseudo_labels(inputs, data_samples).dense_scores(self.num_classes)
 
-    def _unpadded_logits(self, inputs: Tensor) -> Tensor:
-        """Patch logits, or, if patches reach beyond the inputs, logits cropped to the inputs."""
-        logits = self.lowres_logits(inputs)
-        size = inputs.shape[2:]
-        padded_size = [side * self.backbone.patch_size for side in logits.shape[2:]]
-        if padded_size == list(size):
-            return logits
-        return _resize(logits, padded_size)[..., : size[0], : size[1]]
+    def _unpadded_logits(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> Tensor:
+        """Patch logits, which are resized once, straight to the original image (method 9).
+
+        Logits of the inputs' pixels where there is padding to crop, here or by mmseg.
+        """
+        logits, size = self.lowres_logits(inputs), inputs.shape[2:]
+        if any(any(padding_of(sample)) for sample in data_samples or ()):
+            return self._at_pixels(logits, size)
+        return self.unpadded(logits, size)
+
+    def unpadded(self, patches: Tensor, size: Sequence[int]) -> Tensor:
+        """Values of patches; if these reach beyond the image, values of its pixels.
+
+        Args:
+            patches: (B, C, g_h, g_w).
+            size: Of the image, (height, width).
+        """
+        covered = [side * self.backbone.patch_size for side in patches.shape[2:]]
+        return patches if covered == list(size) else self._at_pixels(patches, size)
+
+    def _at_pixels(self, patches: Tensor, size: Sequence[int]) -> Tensor:
+        """Resize values of patches to the pixels they cover, and keep the top left of a size."""
+        covered = [side * self.backbone.patch_size for side in patches.shape[2:]]
+        return _resize(patches, covered)[..., : size[0], : size[1]]
 
     def images01(self, inputs: Tensor) -> Tensor:
         """Undo the normalisation: RGB in 0..1, truncated to whole grey levels (method 7)."""
         levels = inputs * self.data_preprocessor.std + self.data_preprocessor.mean
         return levels.clamp(0, 255).to(torch.uint8) / 255
-
-    def _check_class_count(self) -> None:
-        expected = self.text_head.num_foreground + 1
-        if self.num_classes != expected:
-            raise ValueError(
-                f'decode_head.num_classes is {self.num_classes}, but the text head has '
-                f'{expected - 1} classes and a background: set it to {expected}.'
-            )
 
     def _check_class_names(self, data_samples: Sequence[SegDataSample]) -> None:
         """Refuse images of a data set whose classes are not the model's, name by name."""
@@ -400,16 +440,14 @@ def _decode_provenance(stored: Tensor) -> dict:
         ) from None
 
 
-def _stack_tags(data_samples: list[SegDataSample]) -> Tensor:
-    """Multi-hot tags of a batch, (B, n)."""
-    untagged = [sample for sample in data_samples or [None] if 'gt_tags' not in (sample or ())]
-    if untagged:
-        name = getattr(untagged[0], 'img_path', 'an image')
-        raise ValueError(
-            f'{name} has no gt_tags, which training and training-free prediction need: add '
-            'LoadImageTags and PackTaggedInputs to the pipeline.'
-        )
-    return torch.stack([sample.gt_tags.multi_hot for sample in data_samples])
+def padding_of(sample: SegDataSample) -> Sequence[int]:
+    """What mmseg's data preprocessor added to an image: left, right, top, bottom."""
+    nothing = (0, 0, 0, 0)
+    return sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', nothing))
+
+
+def _build(room: str, config: dict) -> nn.Module:
+    return build(MODELS, f'model.{room}', config)
 
 
 def _resize(logits: Tensor, size: Sequence[int]) -> Tensor:

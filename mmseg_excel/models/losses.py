@@ -8,6 +8,18 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..distributed import share_of_global_mean
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_number, check_whole, shown
+
+LOSS_WEIGHT = '[0, 1e6]'
+
+
+def _check_loss_name(setting: str, name: str) -> None:
+    if not isinstance(name, str) or 'loss' not in name:
+        raise BadInput(
+            f"{setting} is {shown(name)}, but must hold the word 'loss': MMEngine only logs others "
+            'and does not train with them.'
+        )
 
 
 @MODELS.register_module()
@@ -26,6 +38,8 @@ class BalancedCrossEntropyLoss(nn.Module):
 
     def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_seg') -> None:
         super().__init__()
+        check_number('BalancedCrossEntropyLoss.loss_weight', loss_weight, LOSS_WEIGHT)
+        _check_loss_name('BalancedCrossEntropyLoss.loss_name', loss_name)
         self.loss_weight = loss_weight
         self.loss_name = loss_name
 
@@ -58,6 +72,9 @@ class DiversityLoss(nn.Module):
 
     def __init__(self, radius: int = 8, loss_weight: float = 0.1, ignore_index: int = 255) -> None:
         super().__init__()
+        check_whole('DiversityLoss.radius', radius, '[0, 10000]')
+        check_number('DiversityLoss.loss_weight', loss_weight, LOSS_WEIGHT)
+        check_whole('DiversityLoss.ignore_index', ignore_index, '[0, 255]')
         self.radius = radius
         self.loss_weight = loss_weight
         self.ignore_index = ignore_index

@@ -11,6 +11,9 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..distributed import global_mean
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_number, check_whole
+from . import ranges
 
 
 @MODELS.register_module()
@@ -40,6 +43,14 @@ class LVCAdapter(BaseModule):
         init_cfg=None,
     ) -> None:
         super().__init__(init_cfg)
+        check_whole('LVCAdapter.in_channels', in_channels, ranges.WIDTH)
+        check_whole('LVCAdapter.channels', channels, ranges.WIDTH)
+        check_whole('LVCAdapter.num_layers', num_layers, '[1, 256]')
+        check_number('LVCAdapter.dropout', dropout, '[0, 1)')
+        check_number('LVCAdapter.alpha', alpha, '(0, 1e6]')
+        check_number('LVCAdapter.beta', beta, '[0, 1e6]')
+        self.in_channels = in_channels
+        self.channels = channels
         self.alpha = alpha
         self.beta = beta
         self.layers = nn.ModuleList(
@@ -55,10 +66,10 @@ class LVCAdapter(BaseModule):
         """Fuse L layer outputs (B, P, D) into G, (B, 256, g_h, g_w).
 
         Raises:
-            ValueError: CLIP has another number of layers.
+            BadInput: CLIP has another number of layers.
         """
         if len(features) != len(self.layers):
-            raise ValueError(
+            raise BadInput(
                 f'LVCAdapter.num_layers is {len(self.layers)}, but CLIP has {len(features)} '
                 f'layers: set num_layers={len(features)}.'
             )

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..utils.checks import check_number, check_sequence, check_whole
+from . import ranges
 from .blocking import cache_blocks
 
 Offset = tuple[int, int]
@@ -32,6 +34,12 @@ class PixelAdaptiveRefinement(nn.Module):
         position_weight: float = 0.01,
     ) -> None:
         super().__init__()
+        check_whole('PixelAdaptiveRefinement.iterations', iterations, ranges.PAR_ITERATIONS)
+        check_sequence('PixelAdaptiveRefinement.dilations', dilations)
+        for dilation in dilations:
+            check_whole('PixelAdaptiveRefinement.dilations', dilation, '[1, 1000]')
+        check_number('PixelAdaptiveRefinement.colour_scale', colour_scale, '[0.001, 1e6]')
+        check_number('PixelAdaptiveRefinement.position_weight', position_weight, '[0, 1e6]')
         self.iterations = iterations
         self.colour_scale = colour_scale
         self.position_weight = position_weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,12 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..utils.checks import check_keys, check_number
+from . import ranges
 from .affinity import refine_maps, transition_matrix
 from .pixel_adaptive import PixelAdaptiveRefinement
+
+PAR_SETTINGS = tuple(inspect.signature(PixelAdaptiveRefinement).parameters)
 
 
 @dataclass
@@ -57,8 +62,11 @@ class PseudoLabeler(BaseModule):
         self, box_threshold: float = 0.79, pixel_adaptive: dict | None = None, init_cfg=None
     ) -> None:
         super().__init__(init_cfg)
+        check_number('PseudoLabeler.box_threshold', box_threshold, ranges.BOX_THRESHOLD)
+        pixel_adaptive = {} if pixel_adaptive is None else pixel_adaptive
+        check_keys('PseudoLabeler.pixel_adaptive', pixel_adaptive, PAR_SETTINGS)
         self.box_threshold = box_threshold
-        self.pixel_adaptive = PixelAdaptiveRefinement(**(pixel_adaptive or {}))
+        self.pixel_adaptive = PixelAdaptiveRefinement(**pixel_adaptive)
 
     @torch.no_grad()
     def forward(

@@ -11,6 +11,9 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_choice, check_whole
+from . import ranges
 from .clip_backbone import CLIPTrace
 from .token_linear import token_linear
 from .transformer_block import BlockTrace, sum_heads
@@ -109,8 +112,9 @@ class SVCNeck(BaseModule):
         self, num_layers: int = 5, mode: str = 'qkv', num_attention: int = 6, init_cfg=None
     ) -> None:
         super().__init__(init_cfg)
-        if mode not in SIMILARITIES:
-            raise ValueError(f"SVCNeck mode '{mode}' is unknown: use one of {list(SIMILARITIES)}.")
+        check_whole('SVCNeck.num_layers', num_layers, ranges.CALIBRATED_BLOCKS)
+        check_choice('SVCNeck.mode', mode, SIMILARITIES)
+        check_whole('SVCNeck.num_attention', num_attention, '[1, 256]')
         self.num_layers = num_layers
         self.mode = mode
         self.num_attention = num_attention
@@ -125,8 +129,8 @@ class SVCNeck(BaseModule):
         """Run the calibrated stream beside the traced one."""
         first = len(trace.blocks) - self.num_layers
         if first < 0:
-            raise ValueError(
-                f'SVCNeck.num_layers is {self.num_layers} but CLIP has {len(trace.blocks)} blocks.'
+            raise BadInput(
+                f'SVCNeck.num_layers is {self.num_layers}, but CLIP has {len(trace.blocks)} blocks.'
             )
         tokens = trace.blocks[first - 1].output if first else trace.tokens
         values = torch.zeros_like(tokens)

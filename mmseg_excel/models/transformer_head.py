@@ -8,7 +8,15 @@ from mmseg.registry import MODELS
 from open_clip.transformer import LayerNorm, QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_flag, check_keys, check_number, check_whole, shown
+from . import ranges
 from .transformer_block import run_block
+
+BASE_SETTINGS = tuple(
+    'num_classes loss_decode dropout_ratio align_corners ignore_index init_cfg'.split()
+)
+MOST_LABELS = 255  # label maps are uint8, and 255 means "ignored"
 
 
 @MODELS.register_module()
@@ -19,13 +27,22 @@ class TransformerHead(BaseDecodeHead):
         in_channels: Width of G. Default: 256.
         num_layers: Transformer blocks. Default: 3.
         num_heads: Attention heads a block. Default: 8.
-        **kwargs: ``num_classes`` (n + 1), ``loss_decode`` and the rest of mmseg's
-            ``BaseDecodeHead``.
+        **kwargs: Of mmseg's ``BaseDecodeHead``: ``num_classes`` (n + 1), ``loss_decode``,
+            ``dropout_ratio``, ``align_corners``, ``ignore_index`` and ``init_cfg``.
     """
 
     def __init__(
         self, in_channels: int = 256, num_layers: int = 3, num_heads: int = 8, **kwargs
     ) -> None:
+        check_whole('TransformerHead.in_channels', in_channels, ranges.WIDTH)
+        check_whole('TransformerHead.num_layers', num_layers, '[1, 256]')
+        check_whole('TransformerHead.num_heads', num_heads, '[1, 256]')
+        if in_channels % num_heads:
+            raise BadInput(
+                f'TransformerHead.num_heads is {num_heads}, which does not divide in_channels '
+                f'({in_channels}).'
+            )
+        _check_others(kwargs)
         # PyTorch's own initialisation and no dropout, as in the reference.
         kwargs = dict(init_cfg=None, dropout_ratio=0.0, align_corners=False) | kwargs
         super().__init__(in_channels, channels=in_channels, **kwargs)
@@ -44,3 +61,17 @@ class TransformerHead(BaseDecodeHead):
             tokens = run_block(block, tokens).output
         with torch.autocast(tokens.device.type, enabled=False):
             return self.cls_seg(tokens.transpose(1, 2).unflatten(2, fused.shape[2:]))
+
+
+def _check_others(settings: dict) -> None:
+    """Check those settings of BaseDecodeHead's that have an effect; there may be no others."""
+    check_keys('TransformerHead', settings, BASE_SETTINGS)
+    check_whole('TransformerHead.num_classes', settings.get('num_classes'), f'[2, {MOST_LABELS}]')
+    check_number('TransformerHead.dropout_ratio', settings.get('dropout_ratio', 0), '[0, 1)')
+    check_flag('TransformerHead.align_corners', settings.get('align_corners', False))
+    check_whole('TransformerHead.ignore_index', settings.get('ignore_index', 255), '[0, 255]')
+    if isinstance(settings.get('loss_decode'), list | tuple):
+        raise BadInput(
+            f'TransformerHead.loss_decode is {shown(settings["loss_decode"])}, but must be the '
+            'dict of a single loss.'
+        )

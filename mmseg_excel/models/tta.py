@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from logging import WARNING
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -14,7 +16,12 @@ from torch import Tensor, nn
 
 from mmseg_excel.postprocess import read_rgb
 
+from ..utils.bad_input import BadInput
+from ..utils.building import build, build_optional
+from ..utils.checks import check_flag, check_number, check_sequence, check_whole
 from .resize import mean_of_resized
+
+SIDE = '[1, 4096]'  # of a view: attention grows with its fourth power
 
 
 @MODELS.register_module()
@@ -53,12 +60,22 @@ class ExCELTTAModel(BaseTTAModel):
         post_processor: dict | None = None,
         **kwargs,
     ) -> None:
+        check_whole('ExCELTTAModel.size', size, SIDE)
+        check_sequence('ExCELTTAModel.scales', scales)
+        for scale in scales:
+            check_number('ExCELTTAModel.scales', scale, '(0, 100]')
+        check_flag('ExCELTTAModel.flip', flip)
+        if not isinstance(module, nn.Module):
+            module = build(MODELS, 'ExCELTTAModel.module', module)
         super().__init__(module, **kwargs)
         self.sides = [round(size * scale) for scale in scales]
+        self._check_sides()
         self.flip = flip
-        self.post_processor = MODELS.build(post_processor) if post_processor else None
+        self.post_processor = build_optional(MODELS, 'ExCELTTAModel.post_processor', post_processor)
+        if getattr(self.post_processor, 'remark', ''):
+            print_log(self.post_processor.remark, 'current', WARNING)
         if (getattr(self.module, 'test_cfg', None) or {}).get('source') == 'cam':
-            raise ValueError(
+            raise BadInput(
                 "Test-time augmentation averages the decoder's logits, but model.test_cfg.source "
                 "is 'cam': test without --tta, or set it to 'decoder'."
             )
@@ -127,19 +144,20 @@ class ExCELTTAModel(BaseTTAModel):
     def _view_logits(self, views: Tensor) -> Tensor:
         """Logits of views (B, 3, S, S), averaged with those of their mirrors, (B, n+1, g, g)."""
         if not self.flip:
-            return self._patch_logits(views)
-        plain, mirrored = self._patch_logits(torch.cat([views, views.flip(-1)])).chunk(2)
+            return self.module.lowres_logits(views)
+        plain, mirrored = self.module.lowres_logits(torch.cat([views, views.flip(-1)])).chunk(2)
         return (plain + mirrored.flip(-1)) / 2
 
-    def _patch_logits(self, views: Tensor) -> Tensor:
-        side = views.shape[-1]
-        if side % self.module.backbone.patch_size:
-            raise ValueError(
-                f'A view of {side}x{side} pixels does not consist of whole patches: choose size '
-                'and scales of tta_model so that all their products are multiples of '
-                f'{self.module.backbone.patch_size}.'
-            )
-        return self.module.lowres_logits(views)
+    def _check_sides(self) -> None:
+        patch_size = getattr(getattr(self.module, 'backbone', None), 'patch_size', 1)
+        for side in self.sides:
+            check_whole('ExCELTTAModel.size times one of its scales', side, SIDE)
+            if side % patch_size:
+                raise BadInput(
+                    f'A view of {side}x{side} pixels does not consist of whole patches: choose '
+                    'size and scales of ExCELTTAModel so that all their products are multiples of '
+                    f'{patch_size}.'
+                )
 
     def _with_prediction(self, sample: SegDataSample, logits: Tensor) -> SegDataSample:
         sample.seg_logits = PixelData(data=logits)

@@ -13,8 +13,9 @@ import numpy as np
 from mmengine.logging import print_log
 from torch import Tensor
 
+from ..utils.checks import check_whole
 from .crf_worker import CRFWorker, Task, WorkerDied
-from .densecrf import DenseCRF
+from .densecrf import DenseCRF, check_probabilities
 from .shared_memory import SharedBlock
 
 ATTEMPTS = 2
@@ -42,6 +43,7 @@ class CRFPool:
     def __init__(
         self, crf: DenseCRF, workers: int | None = None, queue_size: int | None = None
     ) -> None:
+        check_pool_size('CRFPool', workers, queue_size)
         self.crf = crf
         self.workers = workers or cores_of_this_process()
         self.queue_size = queue_size or 4 * self.workers
@@ -66,7 +68,12 @@ class CRFPool:
 
         Returns:
             The future label map, uint8 (H, W). Its exception names the image.
+
+        Raises:
+            BadInput: These are no probabilities.
         """
+        if probabilities.device.type == 'cpu':  # elsewhere the host would wait for the device
+            check_probabilities(probabilities.float().numpy())
         classes = self.crf.select_classes(probabilities.flatten(1).amax(dim=1).cpu().numpy())
         block = self._free_blocks.get()
         block.write(probabilities, classes)
@@ -129,6 +136,13 @@ class CRFPool:
                         'Exit code -9 mostly means that memory ran out: set fewer workers.'
                     ) from death
                 print_log(f'{death} at {task.image_path}; trying again.', 'current', WARNING)
+
+
+def check_pool_size(owner: str, workers: int | None, queue_size: int | None) -> None:
+    """Refuse numbers of workers and waiting images that no pool has; None is the default."""
+    for name, value in dict(workers=workers, queue_size=queue_size).items():
+        if value is not None:
+            check_whole(f'{owner}.{name}', value, '[1, 1024]')
 
 
 def cores_of_this_process() -> int:

@@ -12,6 +12,7 @@ from multiprocessing.shared_memory import SharedMemory
 
 import cv2
 
+from ..utils.bad_input import BadInput
 from .densecrf import DenseCRF
 from .image import read_rgb
 from .shared_memory import Shape, image_arrays
@@ -52,7 +53,7 @@ class CRFWorker:
         """Write the refined labels of a task into its shared memory; waits for them.
 
         Raises:
-            ValueError: The worker refused the task; the message names the image.
+            BadInput: The worker refused the task; the message names the image.
             WorkerDied: The process ended before it answered.
         """
         if self._process is None:
@@ -63,7 +64,7 @@ class CRFWorker:
         except (EOFError, OSError):
             raise WorkerDied(f'A DenseCRF worker ended with {self.close()}') from None
         if problem is not None:
-            raise ValueError(f'{task.image_path} cannot be refined: {problem}')
+            raise BadInput(f'{task.image_path} cannot be refined: {problem}')
 
     def _answer(self) -> str | None:
         """What the process says; it is watched, too, as another may hold its end of the pipe."""
@@ -134,7 +135,9 @@ def _refine(task: Task, memory: SharedMemory, crf: DenseCRF) -> str | None:
     # Errors end here, because a traceback would hold on to views of memory that is to be closed.
     labels, probabilities = image_arrays(memory, task.shape)
     try:
-        labels[:] = crf(read_rgb(task.image_path), probabilities).argmax(axis=0)
+        labels[:] = crf.refine(read_rgb(task.image_path), probabilities).argmax(axis=0)
+    except (BadInput, OSError) as error:
+        return str(error)
     except Exception as error:
         return f'{type(error).__name__}: {error}'
     return None

@@ -42,7 +42,7 @@ class SharedBlock:
         """Copy the given classes of probabilities (n+1, H, W) in, from any device.
 
         Raises:
-            MemoryError: They do not fit into the system's shared memory.
+            OSError: They do not fit into the system's shared memory.
         """
         self._shape = (len(classes), *probabilities.shape[1:])
         self._make_room()
@@ -91,7 +91,7 @@ def _check_free(size: int, shape: Shape) -> None:
     free = shutil.disk_usage(SHARED_MEMORY_FOLDER).free
     if size > free:
         classes, height, width = shape
-        raise MemoryError(
+        raise OSError(
             f'{SHARED_MEMORY_FOLDER} has {free >> 20} MiB left, but an image of {height}x{width} '
             f'pixels with {classes} classes needs {(size >> 20) + 1} MiB: enlarge it (docker run '
             '--shm-size), lower queue_size, or raise min_probability.'

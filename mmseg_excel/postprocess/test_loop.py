@@ -19,7 +19,11 @@ from mmseg.structures import SegDataSample
 from torch.utils.data import DataLoader
 
 from ..distributed import unwrapped
-from .crf_pool import CRFPool
+from ..utils.bad_input import BadInput
+from ..utils.building import build_optional
+from ..utils.checks import check_flag, shown
+from .crf_pool import CRFPool, check_pool_size
+from .densecrf import DenseCRF
 from .progress import Progress
 from .stored_labels import StoredLabels, made_with, output_folder
 
@@ -87,8 +91,15 @@ class ExCELTestLoop(TestLoop):
         workers: int | None = None,
         queue_size: int | None = None,
     ) -> None:
+        check_flag('ExCELTestLoop.fp16', fp16)
+        check_pool_size('ExCELTestLoop', workers, queue_size)
         super().__init__(runner, dataloader, evaluator, fp16)
-        self.post_processor = MODELS.build(post_processor) if post_processor else None
+        self.post_processor = build_optional(MODELS, 'ExCELTestLoop.post_processor', post_processor)
+        if not isinstance(self.post_processor, DenseCRF | None):
+            raise BadInput(
+                f'ExCELTestLoop.post_processor is {shown(post_processor)}, but must be a DenseCRF: '
+                'give any other one to the model.'
+            )
         self.workers = workers
         self.queue_size = queue_size
 
@@ -99,6 +110,8 @@ class ExCELTestLoop(TestLoop):
         self.runner.model.eval()
         with self._crf_pool() as pool:
             self._test_all(pool)
+            if pool and pool.crf.remark:
+                self.runner.logger.warning(pool.crf.remark)
         metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
@@ -162,7 +175,7 @@ class ExCELTestLoop(TestLoop):
         model = unwrapped(self.runner.model)
         own = getattr(model, 'post_processor', None)
         crf = self.post_processor or own
-        if crf is None:
+        if not isinstance(crf, DenseCRF):  # any other one works in the model, image by image
             yield None
             return
         model.post_processor = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 
 from .bad_input import BadInput
@@ -24,7 +24,7 @@ def check_number(setting: str, value: object, interval: str) -> None:
         >>> check_number('AttributeTextHead.keep_ratio', 2, '(0, 1]')
         BadInput: AttributeTextHead.keep_ratio is 2, but must be a number in (0, 1].
     """
-    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    good = isinstance(value, Real) and not isinstance(value, bool) and -math.inf < value < math.inf
     if not good or not _contains(interval, value):
         raise BadInput(f'{setting} is {shown(value)}, but must be a number in {interval}.')
 
@@ -74,9 +74,36 @@ def check_sequence(setting: str, value: object, length: int | None = None) -> No
         raise BadInput(f'{setting} is {shown(value)}, but must be {wanted}.')
 
 
+def check_text(setting: str, value: object) -> None:
+    """Refuse what is no string, or a blank one.
+
+    Raises:
+        BadInput: Names setting and value.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f'{setting} is {shown(value)}, but must be a text that is not empty.')
+
+
+def check_keys(setting: str, value: object, known: Collection[str]) -> None:
+    """Refuse what is no dict, or one with a key that nobody reads.
+
+    Raises:
+        BadInput: Names setting, key and the keys there are.
+    """
+    names = ', '.join(map(repr, known))
+    if not isinstance(value, Mapping):
+        raise BadInput(f'{setting} is {shown(value)}, but must be a dict of {names}.')
+    unknown = [key for key in value if key not in known]
+    if unknown:
+        raise BadInput(f'{setting} has the key {shown(unknown[0])}, but may only have {names}.')
+
+
 def shown(value: object, most: int = 80) -> str:
     """A value as messages show it: in Python's notation, on one line, shortened."""
-    text = ' '.join(repr(value).split())
+    try:
+        text = ' '.join(repr(value).split())
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        text = f'a huge {type(value).__name__}'
     return text if len(text) <= most else f'{text[:most]}...'
 
 

@@ -19,6 +19,8 @@ from torch import Tensor
 from ..distributed import unwrapped
 from ..evaluation.confusion import IGNORED, Scores, confusion_matrix, count_pairs
 from ..models.excel import ExCEL
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence, check_whole
 from .panel import paint_labels, panel_pixels
 
 COLUMNS = ('image', 'static map', 'dynamic map', 'pseudo label', 'prediction', 'truth')
@@ -48,6 +50,11 @@ class PseudoLabelVisualizationHook(Hook):
     """
 
     def __init__(self, indices: Sequence[int] | None = None, interval: int = 1000) -> None:
+        check_whole('PseudoLabelVisualizationHook.interval', interval, '[1, inf)')
+        if indices is not None:
+            check_sequence('PseudoLabelVisualizationHook.indices', indices)
+            for index in indices:
+                check_whole('PseudoLabelVisualizationHook.indices', index, '[0, inf)')
         self.indices = indices
         self.interval = interval
         self._items: list[dict] = []
@@ -60,7 +67,7 @@ class PseudoLabelVisualizationHook(Hook):
         indices = range(min(4, len(dataset))) if self.indices is None else self.indices
         wrong = [index for index in indices if not 0 <= index < len(dataset)]
         if wrong:
-            raise ValueError(
+            raise BadInput(
                 f'PseudoLabelVisualizationHook.indices has {wrong[0]}, but the validation data '
                 f'set has images 0 to {len(dataset) - 1}.'
             )

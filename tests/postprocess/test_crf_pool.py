@@ -96,5 +96,5 @@ def test_a_photograph_of_another_size_is_named(scenes):
 def test_too_little_shared_memory_is_refused_before_it_kills_the_process(monkeypatch):
     usage = namedtuple('usage', 'free')(1 << 20)
     monkeypatch.setattr(shared_memory.shutil, 'disk_usage', lambda _: usage)
-    with pytest.raises(MemoryError, match='has 1 MiB left.*500x500 pixels with 21 classes'):
+    with pytest.raises(OSError, match='has 1 MiB left.*500x500 pixels with 21 classes'):
         shared_memory.SharedBlock().write(torch.zeros(21, 500, 500), range(21))

@@ -7,8 +7,10 @@ from mmseg_excel.utils.bad_input import BadInput
 from mmseg_excel.utils.checks import (
     check_choice,
     check_flag,
+    check_keys,
     check_number,
     check_sequence,
+    check_text,
     check_whole,
 )
 
@@ -54,6 +56,25 @@ def test_sequences():
             check_sequence('A.b', value)
     with pytest.raises(BadInput, match='a list of 2'):
         check_sequence('A.b', [1], length=2)
+
+
+def test_texts_and_keys():
+    check_text('A.b', 'x')
+    for value in ('', ' ', None, b'x', 3):
+        with pytest.raises(BadInput, match='must be a text'):
+            check_text('A.b', value)
+    check_keys('A.b', dict(x=1), ('x', 'y'))
+    with pytest.raises(BadInput, match="A.b has the key 'z', but may only have 'x', 'y'"):
+        check_keys('A.b', dict(x=1, z=2), ('x', 'y'))
+    with pytest.raises(BadInput, match='must be a dict'):
+        check_keys('A.b', ['x'], ('x', 'y'))
+
+
+@pytest.mark.parametrize('digits', [400, 5000])
+def test_numbers_beyond_floats_are_refused_and_shortened(digits):
+    with pytest.raises(BadInput, match='must be a number') as caught:
+        check_number('A.b', 10**digits, '[0, 1]')
+    assert len(str(caught.value)) < 200
 
 
 def test_long_values_are_shortened():

@@ -1,0 +1,80 @@
+"""Checks of what mmseg reads from a segmentor's config without checking it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from ..utils.bad_input import BadInput
+from ..utils.checks import (
+    check_choice,
+    check_flag,
+    check_keys,
+    check_number,
+    check_sequence,
+    check_whole,
+    shown,
+)
+
+SOURCES = ('decoder', 'cam')
+LONGEST_SIDE = '[1, 16384]'
+
+
+def check_test_cfg(test_cfg: Mapping) -> None:
+    """Refuse settings that would be ignored, such as mmseg's sliding windows.
+
+    Raises:
+        BadInput: Names the setting and the way out.
+    """
+    if isinstance(test_cfg, Mapping) and test_cfg.get('mode') == 'slide':
+        raise BadInput(
+            "model.test_cfg.mode is 'slide', but ExCEL has no sliding windows: it takes images of "
+            "any size as a whole, so set it to 'whole' or leave it out."
+        )
+    check_keys('model.test_cfg', test_cfg, ('source', 'mode'))
+    check_choice('model.test_cfg.source', test_cfg.get('source', 'decoder'), SOURCES)
+    check_choice('model.test_cfg.mode', test_cfg.get('mode', 'whole'), ('whole',))
+
+
+def check_preprocessor(config: Mapping | nn.Module) -> None:
+    """Check the settings of mmseg's ``SegDataPreProcessor``, which itself checks none.
+
+    Raises:
+        BadInput: Names setting, value and range.
+    """
+    if isinstance(config, nn.Module):
+        return
+    name = 'model.data_preprocessor'
+    if not isinstance(config, Mapping) or not config.get('type'):
+        raise BadInput(
+            f'{name} is {shown(config)}, but must be a dict with a type, mean and std: ExCEL sees '
+            'normalised images.'
+        )
+    _check_statistics(f'{name}.mean', config.get('mean'), '[0, 255]')
+    _check_statistics(f'{name}.std', config.get('std'), '[0.01, 1e6]')
+    _check_padding(name, config)
+    if config.get('test_cfg') is not None:
+        check_keys(f'{name}.test_cfg', config['test_cfg'], ('size', 'size_divisor'))
+        _check_padding(f'{name}.test_cfg', config['test_cfg'])
+    check_number(f'{name}.pad_val', config.get('pad_val', 0), '[-255, 255]')
+    check_number(f'{name}.seg_pad_val', config.get('seg_pad_val', 255), '[0, 255]')
+    for flag in ('bgr_to_rgb', 'rgb_to_bgr'):
+        check_flag(f'{name}.{flag}', config.get(flag, False))
+
+
+def _check_statistics(setting: str, value: object, interval: str) -> None:
+    check_sequence(setting, value, length=3)
+    for number in value:
+        check_number(setting, number, interval)
+
+
+def _check_padding(name: str, config: Mapping) -> None:
+    if config.get('size') is not None:
+        check_sequence(f'{name}.size', config['size'], length=2)
+        for side in config['size']:
+            check_whole(f'{name}.size', side, LONGEST_SIDE)
+    if config.get('size_divisor') is not None:
+        check_whole(f'{name}.size_divisor', config['size_divisor'], LONGEST_SIDE)
+        if config.get('size') is not None:
+            raise BadInput(f'{name} has a size and a size_divisor: give one of them.')
