@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,24 +21,39 @@ from torch import Tensor
 
 from .datasets.metainfo import foreground_of
 from .datasets.palette import voc_palette
-from .models.attribute_text_head import patch_text_maps
+from .inferencer_inputs import (
+    check_array,
+    check_classes,
+    check_file_name,
+    check_folder,
+    check_names,
+    check_tags,
+    check_vocabulary,
+    named_images,
+)
+from .models import ranges
+from .models.attribute_text_head import class_maps
 from .models.clip_backbone import CLIPTrace, pad_to_multiple
-from .models.excel import ExCEL
+from .models.excel import ExCEL, content_of
 from .models.lvc_adapter import dynamic_relation, predicted_affinity
 from .models.pseudo_label import PseudoLabels
-from .models.svc_neck import Calibration, SVCNeck
+from .models.svc_neck import SIMILARITIES, Calibration, SVCNeck
 from .postprocess import DenseCRF, read_rgb
 from .text.attribute_bank import AttributeBank, encode, get_attribute_bank
 from .text.attributes import hunt_attributes
-from .text.class_texts import all_texts, build_class_texts
+from .text.class_texts import MODES, all_texts, build_class_texts
 from .text.descriptions import load_descriptions
 from .text.vocabulary import Vocabulary, make_vocabulary
+from .utils.atomic import write_atomically
+from .utils.bad_input import BadInput
+from .utils.building import build
 from .utils.checkpoints import naming, read_tensors
 from .utils.class_lists import check_same_classes
+from .utils.checks import check_choice, check_flag, check_number, check_whole, shown
+from .utils.devices import check_device
 from .visualization.label_map import LabelMap
 from .visualization.panel import save_panel
 
-IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
 CONFIGS = Path(__file__).parent / 'configs'
 TOY_CLIP = 'excel-toy'
 TOY_NOTICE = (
@@ -53,12 +69,14 @@ class EncodedImage:
         name: File stem, or a number.
         pixels: As given, uint8 RGB, (H, W, 3).
         inputs: As the network sees it, normalised, (1, 3, S, S).
+        content: Height and width of what the image fills of `inputs`; the rest is padding.
         trace: CLIP's computation on it.
     """
 
     name: str
     pixels: np.ndarray
     inputs: Tensor
+    content: tuple[int, int]
     trace: CLIPTrace
 
     @property
@@ -92,6 +110,17 @@ class Settings:
     par_iterations: int
     dynamic: bool
     crf: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice('Settings.calibration', self.calibration, SIMILARITIES)
+        check_whole('Settings.num_layers', self.num_layers, ranges.CALIBRATED_BLOCKS)
+        check_choice('Settings.texts', self.texts, MODES)
+        check_number('Settings.attribute_weight', self.attribute_weight, ranges.ATTRIBUTE_WEIGHT)
+        check_number('Settings.keep_ratio', self.keep_ratio, ranges.KEEP_RATIO)
+        check_number('Settings.box_threshold', self.box_threshold, ranges.BOX_THRESHOLD)
+        check_whole('Settings.par_iterations', self.par_iterations, ranges.PAR_ITERATIONS)
+        check_flag('Settings.dynamic', self.dynamic)
+        check_flag('Settings.crf', self.crf)
 
 
 @dataclass(frozen=True)
@@ -130,9 +159,9 @@ class Answer:
             self.prediction.save(f'{stem}_prediction.png')
             titles.append('prediction')
             pictures.append(self.prediction.paint())
-        temporary = Path(f'{stem}_maps.tmp.npz')
-        np.savez_compressed(temporary, tags=np.array(self.tags, dtype=str), maps=self.maps)
-        temporary.replace(f'{stem}_maps.npz')
+        content = io.BytesIO()
+        np.savez_compressed(content, tags=np.array(self.tags, dtype=str), maps=self.maps)
+        write_atomically(f'{stem}_maps.npz', content.getvalue())
         save_panel(f'{stem}_panel.png', titles, [('', pictures)], caption)
 
 
@@ -162,15 +191,20 @@ class ExCELInferencer:
         checkpoint: str | Path | None = None,
         device: str | None = None,
     ) -> None:
+        device = get_device() if device is None else device
+        check_device(device)
         register_all_modules(init_default_scope=True)
         self.config = read_config(config)
-        self.model: ExCEL = MODELS.build(self.config.model)
+        _check_config(self.config)
+        self.model: ExCEL = build(MODELS, 'model', self.config.model)
+        if not isinstance(self.model, ExCEL):
+            raise BadInput(f'model.type is {type(self.model).__name__}, but must be ExCEL.')
         self.trained = checkpoint is not None
         if self.trained:
             load_weights(self.model, checkpoint)
         else:
             self.model.init_weights()
-        self.model.to(device or get_device()).eval()
+        self.model.to(device).eval()
         self.vocabulary: Vocabulary = self.model.text_head.vocabulary
         self.palette = _palette(self.config, len(self.vocabulary.classes) + 1)
         _check_class_lists(self.config, self.vocabulary.classes)
@@ -198,9 +232,12 @@ class ExCELInferencer:
             classes: Any words, in place of the config's classes.
             out_dir: Where pictures and label maps are written. Default: None, nowhere.
         """
+        images = named_images(inputs)
+        if out_dir is not None:
+            check_folder(out_dir, [name for name, _ in images])
         answers = []
-        for number, item in enumerate(_each_image(inputs)):
-            answer = self.ask(self.encode(item, name=f'{number:06d}'), tags, classes)
+        for name, item in images:
+            answer = self.ask(self.encode(item, name), tags, classes)
             if out_dir is not None:
                 answer.save(out_dir, self.notice)
             answers.append(answer)
@@ -208,12 +245,23 @@ class ExCELInferencer:
 
     @torch.no_grad()
     def encode(self, image: str | Path | np.ndarray, name: str = 'image') -> EncodedImage:
-        """Run CLIP on an image file or a uint8 BGR array (H, W, 3)."""
+        """Run CLIP on an image file or a uint8 BGR array (H, W, 3).
+
+        Args:
+            image: File or array.
+            name: Of the answer's files; an image file brings its own.
+
+        Raises:
+            BadInput: It is no image.
+        """
         if isinstance(image, np.ndarray):
-            _check_array(image)
+            check_array(image)
+            check_file_name('name', name)
             bgr = image
-        else:
+        elif isinstance(image, str | Path):
             name, bgr = Path(image).stem, read_rgb(str(image))[..., ::-1]
+        else:
+            raise BadInput(f'{shown(image)} is neither an image file nor an array.')
         packed = self._pipeline(dict(img=np.ascontiguousarray(bgr)))
         batch = self.model.data_preprocessor(
             dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
@@ -221,7 +269,8 @@ class ExCELInferencer:
         pixels = np.ascontiguousarray(bgr[..., ::-1])
         # Every question needs the attention for its pseudo label: it is kept, too.
         trace = self.model.backbone(batch['inputs'], self.model.neck.num_attention)
-        return EncodedImage(name, pixels, batch['inputs'], trace)
+        content = content_of(batch['inputs'], batch['data_samples'][0])
+        return EncodedImage(name, pixels, batch['inputs'], content, trace)
 
     @torch.no_grad()
     def ask(
@@ -246,17 +295,20 @@ class ExCELInferencer:
         Raises:
             ValueError: If there are no tags, or a tag is none of the classes.
         """
-        settings = settings or self.settings
+        if not isinstance(image, EncodedImage):
+            raise BadInput(f'{shown(image)} is no encoded image: give what encode() returns.')
+        settings = self._checked(settings)
         vocabulary = self.make_vocabulary(classes, backgrounds)
+        if tags is not None:
+            tags = check_tags(tags, vocabulary)
         prediction = self.predict(image, settings) if self.trained else None
         if tags is None:
-            tags = _default_tags(classes, prediction)
-        tags = _check_tags(tags, vocabulary)
+            tags = check_tags(_default_tags(classes, prediction), vocabulary)
         maps = self.maps(image, vocabulary, settings)
         return Answer(
             image=image,
             tags=tags,
-            maps=_at_pixels(maps, [vocabulary.classes.index(tag) for tag in tags], image.size),
+            maps=self._at_pixels(maps, [vocabulary.classes.index(tag) for tag in tags], image),
             pseudo_label=self._pseudo_label(image, maps, tags, vocabulary, settings),
             prediction=prediction,
             settings=settings,
@@ -269,8 +321,11 @@ class ExCELInferencer:
     ) -> Vocabulary:
         """The config's vocabulary, or one of any words."""
         own = self.vocabulary
+        if backgrounds is not None:
+            check_names('backgrounds', backgrounds)
         if classes is None:
             return own if backgrounds is None else replace(own, backgrounds=tuple(backgrounds))
+        check_classes(classes)
         if backgrounds is None:
             words = {word for name in classes for word in name.lower().split()}
             backgrounds = [name for name in own.backgrounds if name not in words]
@@ -283,10 +338,11 @@ class ExCELInferencer:
         self, image: EncodedImage, vocabulary: Vocabulary, settings: Settings | None = None
     ) -> Tensor:
         """Class activation maps of a vocabulary's n classes, (1, n, g_h, g_w) in 0..1."""
-        settings = settings or self.settings
+        settings = self._checked(settings)
+        check_vocabulary(vocabulary)
         texts = self.texts(vocabulary, settings)
-        maps = patch_text_maps(self.embeddings(image, settings), texts)
-        return maps[:, 1:, : len(vocabulary.classes)].transpose(1, 2).unflatten(2, image.trace.grid)
+        embeddings = self.embeddings(image, settings)
+        return class_maps(embeddings, texts, len(vocabulary.classes), image.trace.grid)
 
     def embeddings(self, image: EncodedImage, settings: Settings) -> Tensor:
         """F of an image, (1, N, C), calibrated as the settings say."""
@@ -308,10 +364,9 @@ class ExCELInferencer:
             ValueError: If there is no checkpoint.
         """
         if not self.trained:
-            raise ValueError('Dynamic maps need a trained adapter: give a checkpoint.')
+            raise BadInput('Dynamic maps need a trained adapter: give a checkpoint.')
         # The adapter sees the features it was trained on, whatever the settings.
-        fused = self.model.adapter(self.model.neck(image.trace).features, image.trace.grid)
-        return self.model.adapter.relation_logits(fused, over_batch=False)
+        return self.model.image_relation(self.model.neck(image.trace))
 
     def texts(self, vocabulary: Vocabulary, settings: Settings) -> Tensor:
         """Text embeddings (T, C) of a vocabulary.
@@ -376,11 +431,13 @@ class ExCELInferencer:
             ValueError: If there is no checkpoint.
         """
         if not self.trained:
-            raise ValueError('A prediction needs a trained decoder: give a checkpoint.')
-        settings = settings or self.settings
-        fused = self.model.adapter(self.model.neck(image.trace).features, image.trace.grid)
-        probabilities = _resize(self.model.decode_head(fused), image.size)[0].softmax(dim=0)
-        return self._label_map(image, probabilities, self.vocabulary, settings)
+            raise BadInput('A prediction needs a trained decoder: give a checkpoint.')
+        settings = self._checked(settings)
+        logits = self.model.decode(self.model.neck(image.trace))
+        scores = self._resized(logits, image)[0]
+        if settings.crf:
+            scores = sharpened(image, scores.softmax(dim=0))
+        return self._label_map(scores, self.vocabulary)
 
     def _pseudo_label(
         self,
@@ -391,8 +448,11 @@ class ExCELInferencer:
         settings: Settings,
     ) -> LabelMap:
         scores = self._refine(image, maps, tags, vocabulary, settings)
-        dense = _resize(scores.dense_scores(len(vocabulary.classes) + 1), image.size)[0]
-        return self._label_map(image, dense / dense.sum(dim=0), vocabulary, settings)
+        dense = scores.dense_scores(len(vocabulary.classes) + 1)
+        dense = _resize(dense[..., : image.content[0], : image.content[1]], image.size)[0]
+        if settings.crf:
+            dense = sharpened(image, dense / dense.sum(dim=0))
+        return self._label_map(dense, vocabulary)
 
     def _refine(
         self,
@@ -413,19 +473,37 @@ class ExCELInferencer:
         refined = labeler(maps, attention, multi_hot, images, affinity)
         return refined.cropped(image.inputs.shape[2:])
 
-    def _label_map(
-        self, image: EncodedImage, scores: Tensor, vocabulary: Vocabulary, settings: Settings
-    ) -> LabelMap:
-        """Argmax of scores (n+1, H, W), sharpened by a DenseCRF if the settings say so."""
-        array = scores.float().cpu().numpy()
-        if settings.crf:
-            array = DenseCRF()(image.pixels, array)
+    def _at_pixels(self, maps: Tensor, indices: Sequence[int], image: EncodedImage) -> np.ndarray:
+        """Chosen maps of (1, n, g_h, g_w) at the image's size, (K, H, W)."""
+        chosen = [self._resized(maps[:, index : index + 1], image)[0] for index in indices]
+        return torch.cat(chosen).cpu().numpy() if chosen else np.zeros((0, *image.size), np.float32)
+
+    def _resized(self, patches: Tensor, image: EncodedImage) -> Tensor:
+        """Values of patches (1, C, g_h, g_w) at the image's size, (1, C, H, W)."""
+        return _resize(self.model.unpadded(patches, image.content), image.size)
+
+    def _checked(self, settings: Settings | None) -> Settings:
+        """The settings, or the model's own; refuses more blocks than CLIP has."""
+        settings = self.settings if settings is None else settings
+        if not isinstance(settings, Settings):
+            raise BadInput(f'settings is {shown(settings)}, but must be Settings.')
+        blocks = self.model.backbone.num_layers
+        check_whole('Settings.num_layers', settings.num_layers, f'[0, {blocks}]')
+        return settings
+
+    def _label_map(self, scores: Tensor, vocabulary: Vocabulary) -> LabelMap:
+        """Argmax of scores (n+1, H, W)."""
         own = vocabulary.classes == self.vocabulary.classes
         return LabelMap(
-            labels=array.argmax(axis=0).astype(np.uint8),
+            labels=scores.argmax(dim=0).byte().cpu().numpy(),
             classes=('background', *vocabulary.classes),
             palette=self.palette if own else voc_palette(len(vocabulary.classes) + 1),
         )
+
+
+def sharpened(image: EncodedImage, probabilities: Tensor) -> Tensor:
+    """Probabilities (n+1, H, W) after a DenseCRF, on the CPU."""
+    return torch.from_numpy(DenseCRF()(image.pixels, probabilities.float().cpu().numpy()))
 
 
 def read_config(config: str | Path | Config) -> Config:
@@ -436,6 +514,8 @@ def read_config(config: str | Path | Config) -> Config:
     """
     if isinstance(config, Config):
         return config
+    if not isinstance(config, str | Path) or not str(config):
+        raise BadInput(f'{shown(config)} is no config: give a file, a name or a Config.')
     packaged = CONFIGS / f'{config}.py'
     if not Path(config).is_file() and Path(config).name == str(config) and packaged.is_file():
         config = packaged
@@ -482,6 +562,19 @@ def _check_class_lists(config: Config, classes: tuple[str, ...]) -> None:
             check_same_classes(f'{purpose}_dataloader.dataset', names, classes)
 
 
+def _check_config(config: Config) -> None:
+    """Refuse a config that does not say what an inferencer needs."""
+    for part in ('model', 'test_dataloader.dataset.type', 'test_dataloader.dataset.pipeline'):
+        value = config
+        for key in part.split('.'):
+            value = value.get(key) if isinstance(value, dict | Config) else None
+        if not value:
+            raise BadInput(
+                f"The config does not say '{part}', which an inferencer needs: give a config of "
+                "ExCEL's, such as excel_voc."
+            )
+
+
 def _array_pipeline(config: Config) -> Compose:
     """The config's test pipeline, for arrays in memory and without annotations."""
     steps = [
@@ -499,56 +592,15 @@ def _palette(config: Config, num_labels: int) -> list[list[int]]:
     return palette if palette and len(palette) >= num_labels else voc_palette(num_labels)
 
 
-def _each_image(inputs) -> Iterator[str | Path | np.ndarray]:
-    """Yield image files and arrays, folders opened and their images in order."""
-    if isinstance(inputs, list | tuple):
-        for item in inputs:
-            yield from _each_image(item)
-    elif isinstance(inputs, np.ndarray):
-        yield inputs
-    elif Path(inputs).is_dir():
-        images = sorted(p for p in Path(inputs).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not images:
-            raise ValueError(f"'{inputs}' holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-        yield from images
-    else:
-        yield inputs
-
-
-def _check_array(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise ValueError(
-            'An image array must be uint8 BGR of shape (H, W, 3), as mmcv.imread returns it; '
-            f'this one is {image.dtype} of shape {image.shape}.'
-        )
-
-
 def _default_tags(classes: Sequence[str] | None, prediction: LabelMap | None) -> Sequence[str]:
     if classes is not None:
         return classes
     if prediction is None:
-        raise ValueError(
+        raise BadInput(
             'Say which classes the image shows (tags=[...]): without a checkpoint nothing '
             'else tells.'
         )
     return [name for name in prediction.shares() if name != 'background']
-
-
-def _check_tags(tags: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The tags in the vocabulary's order."""
-    unknown = sorted(set(tags) - set(vocabulary.classes))
-    if unknown:
-        raise ValueError(
-            f'{unknown[0]!r} is none of the classes {", ".join(vocabulary.classes)}; for words of '
-            'your own give them as classes=[...].'
-        )
-    return tuple(name for name in vocabulary.classes if name in tags)
-
-
-def _at_pixels(maps: Tensor, indices: Sequence[int], size: tuple[int, int]) -> np.ndarray:
-    """Chosen maps of (1, n, g_h, g_w) at the image's size, (K, H, W)."""
-    chosen = [_resize(maps[:, index : index + 1], size)[0] for index in indices]
-    return torch.cat(chosen).cpu().numpy() if chosen else np.zeros((0, *size), np.float32)
 
 
 def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:

@@ -37,7 +37,7 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
         **kwargs,
     ) -> None:
         check_whole('WarmupPolyLR.max_iters', max_iters, '[1, 1e9]')
-        check_whole('WarmupPolyLR.warmup_iters', warmup_iters, f'[0, {max_iters}]')
+        check_whole('WarmupPolyLR.warmup_iters', warmup_iters, '[0, 1e9]')
         check_number('WarmupPolyLR.warmup_ratio', warmup_ratio, '[0, 1]')
         check_number('WarmupPolyLR.power', power, '[0, 100]')
         check_keys('WarmupPolyLR', kwargs, MMENGINES)

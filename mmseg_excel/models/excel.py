@@ -446,6 +446,12 @@ def padding_of(sample: SegDataSample) -> Sequence[int]:
     return sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', nothing))
 
 
+def content_of(inputs: Tensor, sample: SegDataSample) -> tuple[int, int]:
+    """Height and width that an image fills of its inputs (1, 3, height, width)."""
+    _, right, _, bottom = padding_of(sample)
+    return inputs.shape[2] - bottom, inputs.shape[3] - right
+
+
 def _build(room: str, config: dict) -> nn.Module:
     return build(MODELS, f'model.{room}', config)
 
