@@ -4,9 +4,9 @@
 
 Literal: every view by itself, logits at full resolution, saved as .npy, DenseCRF over all classes
 in a second pass, image by image; and the same with that pass on all cores. Ours: the loop of
-``tools/test.py --tta --out`` with the fast DenseCRF, which leaves out classes below 0.3. ViT-B/16 has random
-weights and predicts nothing, so after the forward pass its logits are replaced, on both sides, by
-logits made up from the photographs' masks (see `photographs.py`).
+``tools/test.py --tta --out`` with the fast DenseCRF, which leaves out classes below 0.3. ViT-B/16
+has random weights and predicts nothing, so after the forward pass its logits are replaced, on both
+sides, by logits made up from the photographs' masks (see `photographs.py`).
 """
 
 from __future__ import annotations
