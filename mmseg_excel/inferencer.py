@@ -48,8 +48,8 @@ from .utils.atomic import write_atomically
 from .utils.bad_input import BadInput
 from .utils.building import build
 from .utils.checkpoints import naming, read_tensors
-from .utils.class_lists import check_same_classes
 from .utils.checks import check_choice, check_flag, check_number, check_whole, shown
+from .utils.class_lists import check_same_classes
 from .utils.devices import check_device
 from .visualization.label_map import LabelMap
 from .visualization.panel import save_panel
