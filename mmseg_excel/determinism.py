@@ -6,6 +6,11 @@ import os
 
 from mmengine.config import Config
 
+from .utils.checks import check_flag, check_whole
+
+#: The most that NumPy can be seeded with.
+MOST_SEED = 2**32 - 1
+
 
 def set_randomness(cfg: Config, seed: int | None = None, deterministic: bool = False) -> None:
     """Set a config's seed, and ask PyTorch for algorithms that give the same bits every time.
@@ -17,11 +22,17 @@ def set_randomness(cfg: Config, seed: int | None = None, deterministic: bool = F
         cfg: Changed in place.
         seed: None (default) keeps the config's.
         deterministic: Default: False, the config's choice.
+
+    Raises:
+        BadInput: If the seed is no whole number from 0 to ``MOST_SEED``.
     """
-    randomness = dict(cfg.get('randomness', {}))
+    check_flag('deterministic', deterministic)
+    randomness = dict(cfg.get('randomness') or {})
     if seed is not None:
         randomness['seed'] = seed
     if deterministic:
         randomness['deterministic'] = True
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+    if randomness.get('seed') is not None:
+        check_whole('seed', randomness['seed'], f'[0, {MOST_SEED}]')
     cfg.randomness = randomness

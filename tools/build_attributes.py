@@ -11,32 +11,29 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseg_excel.arguments import Parser, add_config_options, output_file
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.text.attribute_bank import save_bank
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.text.inspection import TextReport
+from mmseg_excel.utils.config_file import read_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of an ExCEL model')
-    parser.add_argument('--out', help='also write the bank to this .npz file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
+    parser.add_argument('--out', type=output_file, help='also write the bank to this .npz file')
+    add_config_options(parser)
     options = parser.parse_args(arguments)
     with bad_input_exits():
-        config = Config.fromfile(options.config)
-        config.merge_from_dict(options.cfg_options or {})
-        report = inspect_config(config)
+        report = inspect_config(read_settings(options.config, options.cfg_options))
         if options.out:
             save_bank(report.bank, options.out)
-    Console().print(cluster_table(report))
+        Console().print(cluster_table(report))
 
 
 def cluster_table(report: TextReport) -> Table:

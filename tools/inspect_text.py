@@ -9,39 +9,43 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 
-from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseg_excel.arguments import Parser, add_config_options, output_file, whole_number
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.text.inspection import TextReport
+from mmseg_excel.utils.config_file import read_settings
 from mmseg_excel.visualization.attribute_weights import save_attribute_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of an ExCEL model')
     parser.add_argument('--classes', nargs='+', help='classes to show (default: all)')
-    parser.add_argument('--top', type=int, default=10, help='attributes to show for each class')
-    parser.add_argument('--picture', help='write a class-by-attribute heat map to this PNG file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='config overrides')
+    parser.add_argument(
+        '--top',
+        type=whole_number('[1, 100000]'),
+        default=10,
+        help='attributes to show for each class',
+    )
+    parser.add_argument(
+        '--picture', type=output_file, help='write a class-by-attribute heat map to this PNG file'
+    )
+    add_config_options(parser)
     options = parser.parse_args(arguments)
     with bad_input_exits():
-        config = Config.fromfile(options.config)
-        config.merge_from_dict(options.cfg_options or {})
-        report = inspect_config(config)
+        report = inspect_config(read_settings(options.config, options.cfg_options))
         names = options.classes or report.classes
         check_names(names, report)
         if options.picture:
             save_attribute_weights(report.weights, report.classes, options.picture)
-    console = Console()
-    for name in names:
-        console.print(attribute_table(report, name, options.top))
-    console.print(confusion_table(report, names))
+        console = Console()
+        for name in names:
+            console.print(attribute_table(report, name, options.top))
+        console.print(confusion_table(report, names))
 
 
 def check_names(names: Iterable[str], report: TextReport) -> None:

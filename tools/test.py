@@ -7,6 +7,7 @@ import argparse
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmseg_excel.arguments import Parser, number, output_folder
 from mmseg_excel.cli import (
     add_runner_arguments,
     augment_at_test_time,
@@ -14,23 +15,28 @@ from mmseg_excel.cli import (
     bad_input_exits_while_working,
     read_config,
 )
+from mmseg_excel.utils.bad_input import BadInput
+from mmseg_excel.utils.config_errors import setting_up
+from mmseg_excel.utils.config_parts import check_parts
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test (and evaluate) a segmentor')
+    parser = Parser(description='Test (and evaluate) a segmentor')
     parser.add_argument('config', help='config file')
     parser.add_argument(
         'checkpoint',
         nargs='?',
         help='checkpoint file; without one, only model.test_cfg.source=cam makes sense',
     )
-    parser.add_argument('--out', help='folder for the predicted label PNGs')
+    parser.add_argument('--out', type=output_folder, help='folder for the predicted label PNGs')
     parser.add_argument(
         '--format-only', action='store_true', help="write the benchmark server's upload, no scores"
     )
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
-    parser.add_argument('--show-dir', help='folder for painted predictions')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds a window stays')
+    parser.add_argument('--show-dir', type=output_folder, help='folder for painted predictions')
+    parser.add_argument(
+        '--wait-time', type=number('[0, 3600]'), default=2, help='seconds a window stays'
+    )
     parser.add_argument(
         '--tta', action='store_true', help='multi-scale and flip views, and DenseCRF'
     )
@@ -39,9 +45,41 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def paint_predictions(cfg: Config, args: argparse.Namespace) -> None:
+    check_parts(cfg, 'default_hooks.visualization', 'visualizer')
     cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
     if args.show_dir:
         cfg.visualizer.save_dir = args.show_dir
+
+
+def check_untrained(cfg: Config) -> None:
+    """Refuse to test a decoder of random weights."""
+    if (cfg.model.get('test_cfg') or {}).get('source') != 'cam':
+        raise BadInput(
+            'Without a checkpoint only training-free pseudo labels can be tested: give a '
+            'checkpoint, or set --cfg-options model.test_cfg.source=cam.'
+        )
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    if args.show or args.show_dir:
+        paint_predictions(cfg, args)
+    if args.format_only:
+        check_parts(cfg, 'format_only_dataloader.dataset', 'format_only_evaluator')
+        cfg.test_dataloader = cfg.format_only_dataloader
+        cfg.test_evaluator = cfg.format_only_evaluator
+    if args.tta:
+        augment_at_test_time(cfg)
+    if args.out:
+        cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
+
+
+def build_runner(cfg: Config) -> Runner:
+    with setting_up(cfg):
+        runner = Runner.from_cfg(cfg)
+        if cfg.load_from is None:
+            getattr(runner.model, 'module', runner.model).encode_classes()
+        _ = runner.test_loop  # reads and checks the data
+    return runner
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -49,19 +87,11 @@ def main(argv: list[str] | None = None) -> None:
     with bad_input_exits():
         cfg = read_config(args)
         cfg.load_from = args.checkpoint
-        if args.show or args.show_dir:
-            paint_predictions(cfg, args)
-        if args.format_only:
-            cfg.test_dataloader = cfg.format_only_dataloader
-            cfg.test_evaluator = cfg.format_only_evaluator
-        if args.tta:
-            augment_at_test_time(cfg)
-        if args.out:
-            cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
-        runner = Runner.from_cfg(cfg)
+        check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
         if args.checkpoint is None:
-            getattr(runner.model, 'module', runner.model).encode_classes()
-        _ = runner.test_loop  # reads and checks the data
+            check_untrained(cfg)
+        apply_arguments(cfg, args)
+        runner = build_runner(cfg)
         runner.load_or_resume()
     with bad_input_exits_while_working():
         runner.test()

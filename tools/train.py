@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmseg_excel.arguments import Parser, seed
 from mmseg_excel.cli import (
     add_runner_arguments,
     bad_input_exits,
@@ -13,16 +15,20 @@ from mmseg_excel.cli import (
     read_config,
 )
 from mmseg_excel.determinism import set_randomness
+from mmseg_excel.distributed import unwrapped
+from mmseg_excel.models import ExCEL
+from mmseg_excel.utils.config_errors import setting_up
+from mmseg_excel.utils.config_parts import check_parts
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Train a segmentor')
+    parser = Parser(description='Train a segmentor')
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--resume', action='store_true', help='resume from the latest checkpoint in the work dir'
     )
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
-    parser.add_argument('--seed', type=int, help="of everything random (default: the config's)")
+    parser.add_argument('--seed', type=seed, help="of everything random (default: the config's)")
     parser.add_argument(
         '--deterministic',
         action='store_true',
@@ -30,6 +36,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     add_runner_arguments(parser)
     return parser.parse_args(argv)
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build all that a training needs, so that it fails now or not at all."""
+    check_parts(cfg, 'model', 'train_dataloader.dataset', 'train_cfg', 'optim_wrapper.optimizer')
+    with setting_up(cfg):
+        runner = Runner.from_cfg(cfg)
+        # Building the loops reads and checks the data.
+        _ = runner.train_loop, runner.val_loop
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        if cfg.get('param_scheduler') and not cfg.get('auto_scale_lr'):  # which comes before
+            runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+        if isinstance(model := unwrapped(runner.model), ExCEL):
+            model.text_head.check_texts()
+    return runner
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,9 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.amp:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-        runner = Runner.from_cfg(cfg)
-        # Building the loops reads and checks the data.
-        _ = runner.train_loop, runner.val_loop
+        runner = build_runner(cfg)
     with bad_input_exits_while_working():
         runner.train()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import wait
@@ -10,6 +9,9 @@ from pathlib import Path
 
 import torch
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence
+from ..utils.text_file import read_json
 from .job import LOG, RESULT, execute
 from .results import ResultsFile
 from .runs import Run
@@ -41,8 +43,10 @@ def sweep(
 
     Raises:
         ValueError: A device cannot be used.
+        OSError: The folder cannot be written.
     """
     check_devices(devices)
+    Path(work_dir).mkdir(parents=True, exist_ok=True)
     # GPUs need fresh processes; on a CPU, a fork spares the time of importing everything.
     context = multiprocessing.get_context('fork' if set(devices) == {'cpu'} else 'spawn')
     missing = [key for key in runs if key not in results]
@@ -79,10 +83,11 @@ def check_devices(devices: Sequence[str]) -> None:
     Raises:
         ValueError: Says which, and the way out.
     """
+    check_sequence('devices', devices)
     there = default_devices()
     for device in devices:
         if device not in there:
-            raise ValueError(
+            raise BadInput(
                 f"Device '{device}' is not to be had: choose from {', '.join(there)}. A machine "
                 'with GPUs sweeps on its CPU if CUDA_VISIBLE_DEVICES= hides them.'
             )
@@ -97,8 +102,11 @@ def _collect(key: str, folder: Path, results: ResultsFile) -> bool:
     """Move a run's result into the results; False if it left none."""
     if not (folder / RESULT).is_file():
         return False
-    result = json.loads((folder / RESULT).read_text())
-    results.add(key, result['run'], result['measured'])
+    result = read_json(folder / RESULT, 'result')
+    parts = [result.get(part) for part in ('run', 'measured')] if isinstance(result, dict) else []
+    if not parts or not all(isinstance(part, dict) for part in parts):
+        raise BadInput(f"'{folder / RESULT}' is damaged: remove it, and the run is done again.")
+    results.add(key, *parts)
     return True
 
 

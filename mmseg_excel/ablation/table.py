@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.config import Config
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_number, check_sequence, shown
+from ..utils.config_file import read_config_file
 
 
 class Column(NamedTuple):
@@ -80,17 +83,48 @@ def load_table(path: str | Path) -> Table:
         FileNotFoundError: There is no such file.
         ValueError: It is no table, or has unknown columns; names the file.
     """
-    content = Config.fromfile(path).to_dict()
+    content = read_config_file(path).to_dict()
     missing = [key for key in ('name', 'title', 'head', 'columns', 'rows') if key not in content]
     if missing:
-        raise ValueError(f"'{path}' is no table of ablations: it does not set {missing[0]!r}.")
-    try:
-        rows = [Row(**row) for row in content['rows']]
-    except TypeError as error:
-        raise ValueError(f"'{path}' has a row that is none: {error}.") from None
-    unknown = {*content['columns'], *(column for row in rows for column in row.paper)} - {*COLUMNS}
-    if unknown:
-        raise ValueError(
-            f"'{path}' has a column {min(unknown)!r}: there are {', '.join(map(repr, COLUMNS))}."
-        )
+        raise BadInput(f"'{path}' is no table of ablations: it does not set {missing[0]!r}.")
+    for key in ('name', 'title', 'head'):
+        if not isinstance(content[key], str):
+            raise BadInput(f"'{path}': {key} is {shown(content[key])}, but must be a text.")
+    for key in ('columns', 'rows'):
+        if not isinstance(content[key], list | tuple):
+            raise BadInput(f"'{path}': {key} is {shown(content[key])}, but must be a list.")
+    rows = [_row(path, row) for row in content['rows']]
+    _check_columns(path, content['columns'], rows)
+    check_sequence(f"'{path}': rows", rows)
     return Table(content['name'], content['title'], content['head'], content['columns'], rows)
+
+
+def _row(path: str | Path, content: object) -> Row:
+    try:
+        row = Row(**content)
+        json.dumps(row.options)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"'{path}' has a row that is none: {error}.") from None
+    for key, kind, words in (
+        ('label', str, 'a text'),
+        ('options', dict, 'a dict'),
+        ('paper', dict, 'a dict'),
+    ):
+        if not isinstance(getattr(row, key), kind):
+            raise BadInput(
+                f"'{path}' has a row whose {key} is {shown(getattr(row, key))}, but it must be {words}."
+            )
+    for column, value in row.paper.items():
+        check_number(f"'{path}': {column!r} of the paper in row {row.label!r}", value, '[0, 100]')
+    return row
+
+
+def _check_columns(path: str | Path, columns: Sequence[object], rows: Sequence[Row]) -> None:
+    for column in (*columns, *(column for row in rows for column in row.paper)):
+        if not isinstance(column, str) or column not in COLUMNS:
+            raise BadInput(
+                f"'{path}' has a column {shown(column)}: there are {', '.join(map(repr, COLUMNS))}."
+            )
+    check_sequence(f"'{path}': columns", columns)
+    if len(set(columns)) < len(columns):
+        raise BadInput(f"'{path}' names a column twice: {', '.join(columns)}.")

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..text.class_texts import MODES, all_texts, build_class_texts
+from ..text.class_texts import MODES, all_texts, build_class_texts, read_sentences
 from ..text.descriptions import load_descriptions
 from ..text.vocabulary import Vocabulary, get_vocabulary
 from ..utils.bad_input import BadInput
@@ -90,6 +90,15 @@ class AttributeTextHead(BaseModule):
     def num_foreground(self) -> int:
         """Number n of foreground classes."""
         return len(self.vocabulary.classes)
+
+    def check_texts(self) -> None:
+        """Find out, without a text encoder, whether the class texts can be computed.
+
+        Raises:
+            FileNotFoundError: There is no description file, and the mode needs one.
+            ValueError: It does not describe the classes, or too little for its attributes.
+        """
+        read_sentences(self.vocabulary, **self.settings)
 
     def encode_classes(self, encoder) -> None:
         """Fill the class texts (T, C) with a text encoder (``sentences -> (M, C)``)."""

@@ -5,15 +5,41 @@ docs/method.md, section 4 (text semantic enrichment).
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_number, shown
+
 #: K-means settings of the method; scikit-learn changed its default of n_init, so it is stated.
 RANDOM_STATE = 0
 N_INIT = 10
+
+
+def check_num_attributes(num_attributes: object, num_sentences: int) -> None:
+    """Refuse what is no number of clusters that so many sentences can make."""
+    good = isinstance(num_attributes, Integral) and not isinstance(num_attributes, bool)
+    if not good or not 1 <= num_attributes <= num_sentences:
+        raise BadInput(
+            f'{num_sentences} sentences cannot be clustered into {shown(num_attributes)} '
+            f'attributes: set num_attributes to at least 1 and at most {num_sentences}, or '
+            'describe the classes more.'
+        )
+
+
+def check_keep_ratio(keep_ratio: object) -> None:
+    """Refuse what is no part of the attributes."""
+    check_number('keep_ratio', keep_ratio, '(0, 1]')
+
+
+def check_attribute_weight(attribute_weight: object) -> None:
+    """Refuse what is no weight beside the prompt."""
+    check_number('attribute_weight', attribute_weight, '[0, inf)')
 
 
 def cluster_attributes(embeddings: Tensor, num_attributes: int) -> tuple[Tensor, Tensor]:
@@ -31,12 +57,7 @@ def cluster_attributes(embeddings: Tensor, num_attributes: int) -> tuple[Tensor,
     Raises:
         ValueError: If there are fewer sentences than attributes.
     """
-    count = len(embeddings)
-    if not 1 <= num_attributes <= count:
-        raise ValueError(
-            f'{count} sentences cannot be clustered into {num_attributes} attributes: '
-            f'set num_attributes to at least 1 and at most {count}, or describe the classes more.'
-        )
+    check_num_attributes(num_attributes, len(embeddings))
     from sklearn.cluster import KMeans  # a second to import, and banks are mostly cached
 
     kmeans = KMeans(n_clusters=num_attributes, random_state=RANDOM_STATE, n_init=N_INIT)
@@ -61,8 +82,7 @@ def hunting_weights(class_texts: Tensor, attributes: Tensor, keep_ratio: float =
     Raises:
         ValueError: If ``keep_ratio`` is out of range.
     """
-    if not 0 < keep_ratio <= 1:
-        raise ValueError(f'keep_ratio must lie in (0, 1], not {keep_ratio}.')
+    check_keep_ratio(keep_ratio)
     similarity = class_texts @ attributes.T
     num_attributes = len(attributes)
     kept = num_attributes - int((1 - keep_ratio) * num_attributes)
@@ -91,7 +111,8 @@ def hunt_attributes(
         (n, C) L2-normalised enriched embeddings T_c.
 
     Raises:
-        ValueError: If ``keep_ratio`` is out of range.
+        ValueError: If a setting is out of range.
     """
+    check_attribute_weight(attribute_weight)
     weights = hunting_weights(class_texts, attributes, keep_ratio)
     return F.normalize(class_texts + attribute_weight * weights @ attributes, dim=1)

@@ -8,8 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..utils.checks import check_choice, check_whole
 from .attribute_bank import TextEncoder, encode, get_attribute_bank
-from .attributes import hunt_attributes
+from .attributes import (
+    check_attribute_weight,
+    check_keep_ratio,
+    check_num_attributes,
+    hunt_attributes,
+)
 from .descriptions import Descriptions, load_descriptions, sentence_text
 from .vocabulary import Vocabulary
 
@@ -53,17 +59,17 @@ def build_class_texts(
         ValueError: If the mode is unknown, the file malformed or incomplete, a setting out of
             range, or if there are fewer sentences than attributes.
     """
-    if mode not in MODES:
-        raise ValueError(f'There is no text mode {mode!r}: choose one of {", ".join(MODES)}.')
+    described = read_sentences(
+        vocabulary,
+        mode=mode,
+        descriptions=descriptions,
+        num_attributes=num_attributes,
+        keep_ratio=keep_ratio,
+        attribute_weight=attribute_weight,
+    )
     texts = encode(encoder, vocabulary.texts)
-    if mode == 'global':
+    if described is None:
         return texts
-    if descriptions is None:
-        raise FileNotFoundError(
-            f'mode={mode!r} needs a description file, but descriptions is None. Provide the file, '
-            "for example with tools/generate_descriptions.py, or use mode='global'."
-        )
-    described = load_descriptions(descriptions, vocabulary.classes)
     n = len(vocabulary.classes)
     foreground, background = texts[:n], texts[n:]
     if mode == 'fuse':
@@ -72,6 +78,36 @@ def build_class_texts(
         bank = get_attribute_bank(encoder, all_texts(described), num_attributes, cache_dir)
         foreground = hunt_attributes(foreground, bank.attributes, keep_ratio, attribute_weight)
     return torch.cat([foreground, background])
+
+
+def read_sentences(
+    vocabulary: Vocabulary,
+    *,
+    mode: str,
+    descriptions: str | Path | None,
+    num_attributes: int,
+    keep_ratio: float,
+    attribute_weight: float,
+) -> Descriptions | None:
+    """Read the sentences that a mode needs, None for ``'global'``, and check all settings.
+
+    Arguments and errors are those of :func:`build_class_texts`.
+    """
+    check_choice('mode', mode, MODES)
+    check_keep_ratio(keep_ratio)
+    check_attribute_weight(attribute_weight)
+    check_whole('num_attributes', num_attributes, '[1, inf)')
+    if mode == 'global':
+        return None
+    if descriptions is None:
+        raise FileNotFoundError(
+            f'mode={mode!r} needs a description file, but descriptions is None. Provide the file, '
+            "for example with tools/generate_descriptions.py, or use mode='global'."
+        )
+    described = load_descriptions(descriptions, vocabulary.classes)
+    if mode == 'attributes':
+        check_num_attributes(num_attributes, len(all_texts(described)))
+    return described
 
 
 def all_texts(descriptions: Descriptions) -> list[str]:

@@ -67,5 +67,5 @@ def test_too_few_sentences_are_refused(encoder, description_file, tmp_path):
 
 
 def test_an_unknown_mode_is_refused(encoder):
-    with pytest.raises(ValueError, match='no text mode .fused.: choose one of attributes, global'):
+    with pytest.raises(ValueError, match="mode is 'fused', but must be one of 'attributes'"):
         build_class_texts(encoder, VOC, mode='fused')

@@ -142,7 +142,10 @@ def test_inspect_text_shows_the_classes_asked_for(config, tmp_path, capsys):
         (['--classes', 'unicorn'], "There is no class 'unicorn'; there are aeroplane"),
         (['--cfg-options', 'model.text_head.descriptions=none.json'], 'no description file'),
         (['--cfg-options', 'model.text_head.num_attributes=101'], '100 sentences cannot be'),
-        (['--cfg-options', 'model.text_head.keep_ratio=0'], 'keep_ratio must lie in'),
+        (
+            ['--cfg-options', 'model.text_head.keep_ratio=0'],
+            'keep_ratio is 0, but must be',
+        ),
         (['--cfg-options', 'model.backbone.pretrained=none.pt'], 'none.pt'),
     ],
 )

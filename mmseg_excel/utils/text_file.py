@@ -1,0 +1,78 @@
+"""Text files that users give: regular files of a sane size, in UTF-8."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .bad_input import BadInput
+from .checks import shown
+
+MOST_BYTES = 64 << 20
+
+
+def check_file(path: object, what: str) -> None:
+    """Refuse what is no regular file: reading a device or a pipe may never end.
+
+    Args:
+        path: Name of the file.
+        what: What it should be, for the message: ``'config'``.
+
+    Raises:
+        FileNotFoundError: There is nothing of this name.
+        BadInput: There is something else, or the name is none.
+    """
+    if not isinstance(path, str | Path) or not str(path) or '\0' in str(path):
+        raise BadInput(f'A {what} is given by the name of its file, not by {shown(path)}.')
+    path = Path(path)
+    if path.is_dir():
+        raise BadInput(f"'{path}' is a folder, not a {what}: give a file.")
+    if not path.exists():
+        raise FileNotFoundError(f"There is no {what} '{path}': give a file that exists.")
+    if not path.is_file():
+        raise BadInput(f"'{path}' is a device or a pipe, not a {what}: give a regular file.")
+
+
+def read_text(path: str | Path, what: str) -> str:
+    """Read a text file of at most 64 MiB; arguments and errors as of :func:`check_file`."""
+    check_file(path, what)
+    size = Path(path).stat().st_size
+    if size > MOST_BYTES:
+        raise BadInput(
+            f"'{path}' has {size >> 20} MiB, but a {what} has at most {MOST_BYTES >> 20}."
+        )
+    try:
+        return Path(path).read_text(encoding='utf-8')
+    except UnicodeDecodeError:
+        raise BadInput(
+            f"'{path}' is not UTF-8 text: it is no {what}, or must be saved as UTF-8."
+        ) from None
+
+
+def read_json(path: str | Path, what: str) -> object:
+    """Read a JSON file, strictly: a key that stands twice, NaN and infinity are errors.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        BadInput: It is no JSON file.
+    """
+    text = read_text(path, what)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except RecursionError:
+        raise BadInput(f"'{path}' is nested too deeply to be a {what}.") from None
+    except ValueError as error:
+        raise BadInput(f"'{path}' is not a JSON file: {error}.") from None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f'the key {key!r} stands twice in one object')
+        content[key] = value
+    return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f'{constant} is no number of JSON')
