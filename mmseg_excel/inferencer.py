@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,10 +47,12 @@ from .text.descriptions import load_descriptions
 from .text.vocabulary import Vocabulary, make_vocabulary
 from .utils.atomic import write_atomically
 from .utils.bad_input import BadInput
-from .utils.building import build
 from .utils.checkpoints import naming, read_tensors
 from .utils.checks import check_choice, check_flag, check_number, check_whole, shown
 from .utils.class_lists import check_same_classes
+from .utils.config_errors import setting_up
+from .utils.config_file import name_of, read_config_file
+from .utils.config_parts import check_parts
 from .utils.devices import check_device
 from .visualization.label_map import LabelMap
 from .visualization.panel import save_panel
@@ -193,12 +196,9 @@ class ExCELInferencer:
     ) -> None:
         device = get_device() if device is None else device
         check_device(device)
-        register_all_modules(init_default_scope=True)
         self.config = read_config(config)
-        _check_config(self.config)
-        self.model: ExCEL = build(MODELS, 'model', self.config.model)
-        if not isinstance(self.model, ExCEL):
-            raise BadInput(f'model.type is {type(self.model).__name__}, but must be ExCEL.')
+        check_parts(self.config, 'test_dataloader.dataset.type', 'test_dataloader.dataset.pipeline')
+        self.model = build_model(self.config)
         self.trained = checkpoint is not None
         if self.trained:
             load_weights(self.model, checkpoint)
@@ -209,7 +209,8 @@ class ExCELInferencer:
         self.palette = _palette(self.config, len(self.vocabulary.classes) + 1)
         _check_class_lists(self.config, self.vocabulary.classes)
         self.settings = _settings_of(self.model, dynamic=self.trained)
-        self._pipeline = _array_pipeline(self.config)
+        with setting_up(self.config):
+            self._pipeline = _array_pipeline(self.config)
 
     @property
     def notice(self) -> str:
@@ -511,20 +512,37 @@ def read_config(config: str | Path | Config) -> Config:
 
     Raises:
         FileNotFoundError: If there is neither.
+        BadInput: If it cannot be read.
     """
     if isinstance(config, Config):
         return config
-    if not isinstance(config, str | Path) or not str(config):
-        raise BadInput(f'{shown(config)} is no config: give a file, a name or a Config.')
-    packaged = CONFIGS / f'{config}.py'
-    if not Path(config).is_file() and Path(config).name == str(config) and packaged.is_file():
-        config = packaged
-    if not Path(config).is_file():
-        names = ', '.join(sorted(path.stem for path in CONFIGS.glob('*.py')))
-        raise FileNotFoundError(
-            f"There is no config '{config}': give a file or one of the packaged ones, {names}."
+    if isinstance(config, str) and re.fullmatch(r'\w+', config) and not Path(config).is_file():
+        names = sorted(path.stem for path in CONFIGS.glob('*.py'))
+        if config not in names:
+            raise FileNotFoundError(
+                f"There is no config '{config}': give a file or one of the packaged ones, "
+                f'{", ".join(names)}.'
+            )
+        config = CONFIGS / f'{config}.py'
+    return read_config_file(config)
+
+
+def build_model(config: Config) -> ExCEL:
+    """Build the ExCEL model of a config, without weights but CLIP's.
+
+    Raises:
+        FileNotFoundError: If CLIP's weights are missing.
+        BadInput: If the config has no ExCEL model, or its settings are unusable.
+    """
+    register_all_modules(init_default_scope=True)
+    check_parts(config, 'model', 'model.backbone', 'model.text_head')
+    with setting_up(config):
+        model = MODELS.build(config.model)
+    if not isinstance(model, ExCEL):
+        raise BadInput(
+            f'{name_of(config)} has a model {type(model).__name__}, but this needs ExCEL.'
         )
-    return Config.fromfile(config)
+    return model
 
 
 def load_weights(model: ExCEL, checkpoint: str | Path) -> None:
@@ -560,19 +578,6 @@ def _check_class_lists(config: Config, classes: tuple[str, ...]) -> None:
         names = dataset and foreground_of(dataset)
         if names:
             check_same_classes(f'{purpose}_dataloader.dataset', names, classes)
-
-
-def _check_config(config: Config) -> None:
-    """Refuse a config that does not say what an inferencer needs."""
-    for part in ('model', 'test_dataloader.dataset.type', 'test_dataloader.dataset.pipeline'):
-        value = config
-        for key in part.split('.'):
-            value = value.get(key) if isinstance(value, dict | Config) else None
-        if not value:
-            raise BadInput(
-                f"The config does not say '{part}', which an inferencer needs: give a config of "
-                "ExCEL's, such as excel_voc."
-            )
 
 
 def _array_pipeline(config: Config) -> Compose:

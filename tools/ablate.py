@@ -10,25 +10,28 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmseg.registry import DATASETS
+from mmengine.config import Config
+from mmseg.registry import DATASETS, MODELS
 from mmseg.utils import register_all_modules
 
-from mmseg_excel.ablation import Report, ResultsFile, Table, load_table, runs_of, sweep
+from mmseg_excel.ablation import Report, ResultsFile, Run, Table, load_table, runs_of, sweep
 from mmseg_excel.ablation.job import training_split
 from mmseg_excel.ablation.sweep import check_devices, default_devices
-from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.arguments import Parser, add_config_options, output_folder, seed
+from mmseg_excel.cli import bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.utils.atomic import write_atomically
+from mmseg_excel.utils.config_errors import setting_up
+from mmseg_excel.utils.config_file import read_settings
+from mmseg_excel.utils.config_parts import check_parts
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('tables', nargs='+', help='tables of configs/ablations')
     parser.add_argument(
         '--base',
@@ -38,7 +41,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--seeds',
         nargs='+',
-        type=int,
+        type=seed,
         default=[0],
         help='each training is repeated with each; several give a standard deviation (default: 0)',
     )
@@ -56,16 +59,23 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--work-dir',
-        type=Path,
+        type=output_folder,
         help='folder of runs, results.json, tables.md and tables.tex '
         '(default: work_dirs/ablations/BASE)',
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, help='override the base config'
-    )
+    add_config_options(parser)
     args = parser.parse_args(argv)
-    args.work_dir = args.work_dir or Path('work_dirs/ablations') / Path(args.base).stem
+    if len(set(args.seeds)) < len(args.seeds):
+        parser.error(f'--seeds names one twice: {" ".join(map(str, args.seeds))}')
+    args.work_dir = Path(args.work_dir or Path('work_dirs/ablations') / Path(args.base).stem)
     return args
+
+
+def read_base(args: argparse.Namespace) -> Config:
+    cfg = read_settings(args.base, args.cfg_options)
+    loaders = (f'{split}_dataloader.dataset.ann_file' for split in ('train', 'val'))
+    check_parts(cfg, 'model.backbone', 'model.text_head', 'train_cfg', 'optim_wrapper', *loaders)
+    return cfg
 
 
 def load_tables(args: argparse.Namespace) -> list[Table]:
@@ -75,13 +85,18 @@ def load_tables(args: argparse.Namespace) -> list[Table]:
     return tables
 
 
-def check_data(args: argparse.Namespace) -> None:
+def check_data(cfg: Config) -> None:
     """Find out now, not in every run, that the data is not there."""
-    register_all_modules(init_default_scope=True)
-    cfg = Config.fromfile(args.base)
-    cfg.merge_from_dict(args.cfg_options)
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, training_split(cfg)):
-        DATASETS.build(loader.dataset)
+    with setting_up(cfg):
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, training_split(cfg)):
+            DATASETS.build(loader.dataset)
+
+
+def check_texts(runs: Iterable[Run]) -> None:
+    """Find out now what descriptions lack; what else cannot run fails in its run, alone."""
+    for run in runs:
+        with setting_up(cfg := run.config()):
+            MODELS.build(cfg.model.text_head).check_texts()
 
 
 def write_reports(reports: list[Report], folder: Path) -> None:
@@ -95,20 +110,25 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     failed = []
     with bad_input_exits():
+        register_all_modules(init_default_scope=True)
+        base = read_base(args)
         tables = load_tables(args)
         runs = runs_of(tables, args.base, args.cfg_options, args.seeds)
         results = ResultsFile(args.work_dir / 'results.json')
         if not args.dry_run:
             check_devices(args.devices)
-            check_data(args)
-    if args.dry_run:
-        print(*(key for key in runs if key not in results), sep='\n')
-    else:
-        failed = sweep(runs, results, args.work_dir / 'runs', args.devices)
-    reports = [Report(table, results, args.base, args.cfg_options, args.seeds) for table in tables]
-    write_reports(reports, args.work_dir)
-    for report in reports:
-        print(report.markdown(), report.latex(), sep='\n')
+            check_data(base)
+            check_texts(runs.values())
+    with bad_input_exits_while_working():
+        if args.dry_run:
+            print(*(key for key in runs if key not in results), sep='\n')
+        else:
+            failed = sweep(runs, results, args.work_dir / 'runs', args.devices)
+        common = (results, args.base, args.cfg_options, args.seeds)
+        reports = [Report(table, *common) for table in tables]
+        write_reports(reports, args.work_dir)
+        for report in reports:
+            print(report.markdown(), report.latex(), sep='\n')
     return 1 if failed else 0
 
 

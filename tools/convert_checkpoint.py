@@ -9,46 +9,32 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import Config, DictAction
-from mmseg.registry import MODELS
-from mmseg.utils import register_all_modules
-
+from mmseg_excel.arguments import Parser, add_config_options, output_file
 from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.inferencer import load_weights
-from mmseg_excel.models import ExCEL
+from mmseg_excel.inferencer import build_model, load_weights
 from mmseg_excel.reference_checkpoint import (
     from_reference_state,
     save_checkpoint,
     to_reference_state,
 )
 from mmseg_excel.utils.checkpoints import naming, read_tensors
+from mmseg_excel.utils.config_file import read_settings
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config of the data set and CLIP it was trained on')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', required=True, help='converted checkpoint')
+    parser.add_argument('--out', type=output_file, required=True, help='converted checkpoint')
     parser.add_argument(
         '--to-reference', action='store_true', help='from ours to the names of the reference'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='override settings of the config'
-    )
+    add_config_options(parser)
     return parser.parse_args(argv)
 
 
-def build_model(args: argparse.Namespace) -> ExCEL:
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    register_all_modules(init_default_scope=True)
-    return MODELS.build(cfg.model)
-
-
 def converted(args: argparse.Namespace) -> dict:
-    model = build_model(args)
+    model = build_model(read_settings(args.config, args.cfg_options))
     if args.to_reference:
         load_weights(model, args.checkpoint)
         return to_reference_state(model.state_dict())
@@ -64,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     with bad_input_exits():
         content = converted(args)
         save_checkpoint(args.out, content)
-    print(f'{args.out}: {len(content.get("state_dict", content))} tensors')
+        print(f'{args.out}: {len(content.get("state_dict", content))} tensors')
 
 
 if __name__ == '__main__':

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 import mmseg_excel  # noqa: F401
-from mmseg_excel.cli import augment_at_test_time, bad_input_exits
+from mmseg_excel.arguments import Parser, output_folder, seed, whole_number
+from mmseg_excel.cli import augment_at_test_time, bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
@@ -53,12 +54,14 @@ PANEL_TITLES = (
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
-    parser.add_argument('--data-root', type=Path, default=Path('data/toy'))
-    parser.add_argument('--seed', type=int, default=0, help='of the world and of the training')
-    parser.add_argument('--panel-images', type=int, default=6)
-    return parser.parse_args(argv)
+    parser = Parser(description=__doc__)
+    parser.add_argument('--work-dir', type=output_folder, default='work_dirs/demo')
+    parser.add_argument('--data-root', type=output_folder, default='data/toy')
+    parser.add_argument('--seed', type=seed, default=0, help='of the world and of the training')
+    parser.add_argument('--panel-images', type=whole_number('[1, 100]'), default=6)
+    args = parser.parse_args(argv)
+    args.work_dir, args.data_root = Path(args.work_dir), Path(args.data_root)
+    return args
 
 
 class Demo:
@@ -100,7 +103,8 @@ class Demo:
     # Steps ----------------------------------------------------------------------------------
 
     def build_world(self) -> None:
-        write_voc_layout(self.args.data_root, seed=self.args.seed)
+        with bad_input_exits():
+            write_voc_layout(self.args.data_root, seed=self.args.seed)
 
     def measure_maps(self) -> None:
         """MIoU of unrefined maps: calibrations with attribute texts, texts with N = 5."""
@@ -224,12 +228,16 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with bad_input_exits():
         args.work_dir.mkdir(parents=True, exist_ok=True)
-    init_default_scope('mmseg')
-    results = Demo(args).run()
-    text = json.dumps(results, indent=2) + '\n'
-    write_atomically(args.work_dir / 'results.json', text.encode())
-    print_results(results)
-    print(f'Pictures: {args.work_dir / "panel.png"}   figures: {args.work_dir / "results.json"}')
+        init_default_scope('mmseg')
+        demo = Demo(args)
+    with bad_input_exits_while_working():
+        results = demo.run()
+        text = json.dumps(results, indent=2) + '\n'
+        write_atomically(args.work_dir / 'results.json', text.encode())
+        print_results(results)
+        print(
+            f'Pictures: {args.work_dir / "panel.png"}   figures: {args.work_dir / "results.json"}'
+        )
 
 
 if __name__ == '__main__':

@@ -9,17 +9,20 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import init_dist
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
+from mmseg_excel.arguments import Parser, number, output_folder, whole_number
 from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
 from mmseg_excel.datasets.prepare.pseudo_labels import export_pseudo_labels
-from mmseg_excel.inferencer import load_weights
+from mmseg_excel.inferencer import build_model, load_weights
 from mmseg_excel.postprocess import DenseCRF
+from mmseg_excel.utils.config_errors import setting_up
+from mmseg_excel.utils.config_parts import check_parts
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
         'checkpoint',
@@ -27,18 +30,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='its adapter calibrates maps and affinity; without one, labels are training-free',
     )
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
-    parser.add_argument('--out', required=True, help='folder for the labels')
+    parser.add_argument('--out', type=output_folder, required=True, help='folder for the labels')
     parser.add_argument('--crf', action='store_true', help='sharpen the labels with DenseCRF')
     parser.add_argument(
         '--ignore-band',
-        type=float,
+        type=number('[0, 1]'),
         default=0.0,
         help='label pixels 255 whose best two scores differ by less, 0..1 (default: 0, none)',
     )
     parser.add_argument(
-        '--confidence', metavar='DIR', help='folder for the lead of the best score, as grey PNGs'
+        '--confidence',
+        type=output_folder,
+        metavar='DIR',
+        help='folder for the lead of the best score, as grey PNGs',
     )
-    parser.add_argument('--batch-size', type=int, default=4)
+    parser.add_argument('--batch-size', type=whole_number('[1, 4096]'), default=4)
     add_runner_arguments(parser)
     return parser.parse_args(argv)
 
@@ -65,8 +71,10 @@ def main(argv: list[str] | None = None) -> int:
         cfg = read_config(args)
         register_all_modules(init_default_scope=True)
         join_processes(cfg)
-        dataset = DATASETS.build(split_without_masks(cfg, args.split))
-        model = MODELS.build(cfg.model)
+        check_parts(cfg, 'test_pipeline', f'{args.split}_dataloader.dataset.data_prefix')
+        with setting_up(cfg):
+            dataset = DATASETS.build(split_without_masks(cfg, args.split))
+        model = build_model(cfg)
         if args.checkpoint:
             load_weights(model, args.checkpoint)
         else:
@@ -81,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
             confidence_dir=args.confidence,
             batch_size=args.batch_size,
         )
-    print(f'{args.out}: {written} new labels')
+        print(f'{args.out}: {written} new labels')
     return 0
 
 

@@ -25,10 +25,12 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DistributedDataParallel
 
-from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.arguments import Parser, number, output_file, seed, whole_number, workers
+from mmseg_excel.cli import bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.datasets.toy.captions import TEMPLATE, write_caption
 from mmseg_excel.datasets.toy.scenes import BUSY, Scene, generate_scene
 from mmseg_excel.datasets.toy.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
+from mmseg_excel.utils.bad_input import BadInput
 
 ASSETS = Path(__file__).parents[1] / 'mmseg_excel' / 'assets'
 MODEL = 'excel-toy'
@@ -169,26 +171,43 @@ def save(model: nn.Module, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--out', type=Path, default=ASSETS / f'{MODEL}.safetensors')
-    parser.add_argument('--steps', type=int, default=1800)
-    parser.add_argument('--batch-size', type=int, default=128, help='of all processes together')
-    parser.add_argument('--lr', type=float, default=1e-3)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--scenes', type=int, default=40000, help='scenes drawn beforehand')
-    parser.add_argument('--processes', type=int, default=2)
-    parser.add_argument('--keep-every', type=int, default=0, help='also save every N steps')
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument('--out', type=output_file, default=str(ASSETS / f'{MODEL}.safetensors'))
+    parser.add_argument('--steps', type=whole_number('[1, 10000000]'), default=1800)
+    parser.add_argument(
+        '--batch-size',
+        type=whole_number('[1, 65536]'),
+        default=128,
+        help='of all processes together',
+    )
+    parser.add_argument('--lr', type=number('(0, 1]'), default=1e-3)
+    parser.add_argument('--seed', type=seed, default=0)
+    parser.add_argument(
+        '--scenes',
+        type=whole_number('[1, 10000000]'),
+        default=40000,
+        help='scenes drawn beforehand',
+    )
+    parser.add_argument('--processes', type=workers, default=2)
+    parser.add_argument(
+        '--keep-every',
+        type=whole_number('[0, 10000000]'),
+        default=0,
+        help='also save every N steps',
+    )
     args = parser.parse_args(argv)
     with bad_input_exits():
-        if args.steps < 1 or args.processes < 1 or args.batch_size < 2 * args.processes:
-            raise ValueError(
-                '--steps and --processes must be at least 1, and --batch-size at least twice '
-                f'--processes, but they are {args.steps}, {args.processes} and {args.batch_size}'
+        if not 2 * args.processes <= args.batch_size <= args.scenes:
+            raise BadInput(
+                f'--batch-size is {args.batch_size}, but must be at least twice --processes '
+                f'({args.processes}) and at most --scenes ({args.scenes}).'
             )
+        args.out = Path(args.out)
         args.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(train, (args, f'{folder}/meeting_point'), nprocs=args.processes)
-    print(f'wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)')
+    with bad_input_exits_while_working():
+        with tempfile.TemporaryDirectory() as folder:
+            mp.spawn(train, (args, f'{folder}/meeting_point'), nprocs=args.processes)
+        print(f'wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB)')
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from mmseg_excel.arguments import Parser, device, number, output_folder, whole_number
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.inferencer import ExCELInferencer
 from mmseg_excel.visualization.attention import attention_figure
@@ -32,24 +33,28 @@ KINDS = {
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest='kind', required=True)
     for name, (text, _) in KINDS.items():
         kind = kinds.add_parser(name, help=text, description=text)
         add_model_arguments(kind)
     kinds.choices['attention'].add_argument(
-        '--point', nargs=2, type=float, metavar=('X', 'Y'), help='query, in pixels of the image'
+        '--point',
+        nargs=2,
+        type=number('[0, 1000000]'),
+        metavar=('X', 'Y'),
+        help='query, in pixels of the image',
     )
     kinds.choices['attributes'].add_argument(
-        '--count', type=int, default=5, help='attributes a row (default: 5)'
+        '--count', type=whole_number('[1, 1000]'), default=5, help='attributes a row (default: 5)'
     )
     curves = kinds.add_parser('convergence', help='scores during training (Fig. 2)')
     curves.add_argument('work_dirs', nargs='+', help='folders that tools/train.py wrote')
     curves.add_argument('--metric', default='mIoU')
     for kind in kinds.choices.values():
-        kind.add_argument('--out', type=Path, default=Path('figures'), help='folder of the figures')
+        kind.add_argument(
+            '--out', type=output_folder, default='figures', help='folder of the figures'
+        )
     return parser.parse_args(argv)
 
 
@@ -63,11 +68,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--samples',
         nargs='+',
-        type=int,
+        type=whole_number('[0, 1000000]'),
         default=[0, 1, 2],
         help='validation images (default: 0 1 2)',
     )
-    parser.add_argument('--device', help='default: the GPU if there is one')
+    parser.add_argument('--device', type=device, help='default: the GPU if there is one')
 
 
 def draw(args: argparse.Namespace) -> Figure:
@@ -95,8 +100,8 @@ def load_subjects(inferencer: ExCELInferencer, args: argparse.Namespace) -> list
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with bad_input_exits():
-        files = save_figure(draw(args), args.out / args.kind)
-    print(*files, sep='\n')
+        files = save_figure(draw(args), Path(args.out) / args.kind)
+        print(*files, sep='\n')
 
 
 if __name__ == '__main__':

@@ -105,14 +105,11 @@ def _row(path: str | Path, content: object) -> Row:
         json.dumps(row.options)
     except (TypeError, ValueError) as error:
         raise BadInput(f"'{path}' has a row that is none: {error}.") from None
-    for key, kind, words in (
-        ('label', str, 'a text'),
-        ('options', dict, 'a dict'),
-        ('paper', dict, 'a dict'),
-    ):
-        if not isinstance(getattr(row, key), kind):
+    for key, kind in (('label', str), ('options', dict), ('paper', dict)):
+        value = getattr(row, key)
+        if not isinstance(value, kind):
             raise BadInput(
-                f"'{path}' has a row whose {key} is {shown(getattr(row, key))}, but it must be {words}."
+                f"'{path}' has a row whose {key} is {shown(value)}, but must be a {kind.__name__}."
             )
     for column, value in row.paper.items():
         check_number(f"'{path}': {column!r} of the paper in row {row.label!r}", value, '[0, 100]')

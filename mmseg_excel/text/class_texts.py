@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..utils.checks import check_choice, check_whole
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_choice, check_whole, shown
 from .attribute_bank import TextEncoder, encode, get_attribute_bank
 from .attributes import (
     check_attribute_weight,
@@ -17,6 +19,7 @@ from .attributes import (
     hunt_attributes,
 )
 from .descriptions import Descriptions, load_descriptions, sentence_text
+from .tokens import CONTEXT_LENGTH, is_cut
 from .vocabulary import Vocabulary
 
 MODES = ('attributes', 'global', 'fuse')
@@ -105,9 +108,21 @@ def read_sentences(
             "for example with tools/generate_descriptions.py, or use mode='global'."
         )
     described = load_descriptions(descriptions, vocabulary.classes)
+    for name, lines in described.sentences.items():
+        _check_whole(descriptions, name, lines)
     if mode == 'attributes':
         check_num_attributes(num_attributes, len(all_texts(described)))
     return described
+
+
+def _check_whole(source: str | Path, name: str, sentences: Sequence[str]) -> None:
+    """Refuse sentences of which CLIP would read the beginning only."""
+    for sentence in sentences:
+        if is_cut(sentence_text(name, sentence)):
+            raise BadInput(
+                f'{source}: CLIP reads {CONTEXT_LENGTH} tokens, and this sentence about {name!r} '
+                f'has more with the template in front: {shown(sentence)}. Shorten it.'
+            )
 
 
 def all_texts(descriptions: Descriptions) -> list[str]:

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .vocabulary import TEMPLATE
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
+from ..utils.text_file import read_json
+from .vocabulary import TEMPLATE, check_names
 
 SCHEMA_VERSION = 1
+_KEYS = {'schema_version', 'dataset', 'template', 'provenance', 'descriptions'}
 PACKAGED = Path(__file__).resolve().parents[1] / 'descriptions'
 
 
@@ -55,12 +59,14 @@ def find_descriptions(source: str | Path) -> Path:
     Raises:
         FileNotFoundError: If there is no such file.
     """
+    if not isinstance(source, str | Path) or not str(source) or '\0' in str(source):
+        raise BadInput(f'A description file is given by its name, not by {shown(source)}.')
     path = Path(source)
-    if path.is_file():
-        return path
     packaged = PACKAGED / f'{source}.json'
-    if path.name == str(source) and packaged.is_file():
+    if path.name == str(source) and packaged.is_file() and not path.is_file():
         return packaged
+    if path.exists():
+        return path
     names = ', '.join(sorted(file.stem for file in PACKAGED.glob('*.json'))) or 'none'
     raise FileNotFoundError(
         f'There is no description file {str(source)!r} (packaged: {names}). Provide the file, for '
@@ -80,16 +86,13 @@ def load_descriptions(source: str | Path, classes: Sequence[str] | None = None) 
         ValueError: If the file is malformed or lacks one of ``classes``.
     """
     path = find_descriptions(source)
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:  # covers broken UTF-8 too
-        raise ValueError(f'{path} is not a JSON file: {error}.') from None
+    content = read_json(path, 'description file')
     _check_content(path, content)
     sentences = {name: tuple(lines) for name, lines in content['descriptions'].items()}
     if classes is not None:
         missing = [name for name in classes if name not in sentences]
         if missing:
-            raise ValueError(
+            raise BadInput(
                 f'{path} describes no {", ".join(map(repr, missing))}; it describes '
                 f'{", ".join(sentences)}. Add the missing classes or give another file.'
             )
@@ -99,21 +102,34 @@ def load_descriptions(source: str | Path, classes: Sequence[str] | None = None) 
 
 def _check_content(path: Path, content: object) -> None:
     if not isinstance(content, dict):
-        raise ValueError(f'{path} must hold a JSON object, not {type(content).__name__}.')
+        raise BadInput(f'{path} must hold a JSON object, not {type(content).__name__}.')
     if content.get('schema_version') != SCHEMA_VERSION:
-        raise ValueError(
+        raise BadInput(
             f'{path} has schema_version {content.get("schema_version")!r}; '
             f'this package reads version {SCHEMA_VERSION}.'
         )
     if content.get('template') != TEMPLATE:
-        raise ValueError(
+        raise BadInput(
             f'{path} was written for the template {content.get("template")!r}, '
             f'but classes are asked with {TEMPLATE!r}.'
         )
     for key, kind in (('dataset', str), ('provenance', dict), ('descriptions', dict)):
         if not isinstance(content.get(key), kind):
-            raise ValueError(f'{path} needs a {key!r} of type {kind.__name__}.')
+            raise BadInput(f'{path} needs a {key!r} of type {kind.__name__}.')
+    if unknown := set(content) - _KEYS:
+        raise BadInput(
+            f'{path} has a key {shown(min(unknown))}, which nothing reads; there are '
+            f'{", ".join(sorted(_KEYS))}.'
+        )
+    check_names(f'{path}: descriptions', list(content['descriptions']))
     for name, lines in content['descriptions'].items():
         good = isinstance(lines, list) and lines
         if not good or not all(isinstance(line, str) and line.strip() for line in lines):
-            raise ValueError(f'{path}: {name!r} needs a list of one or more non-empty sentences.')
+            raise BadInput(f'{path}: {name!r} needs a list of one or more non-empty sentences.')
+        if strange := [line for line in lines if not line.isprintable()]:
+            raise BadInput(
+                f'{path}: a sentence about {name!r} has letters that cannot be printed, such as a '
+                f'line break: {shown(strange[0])}.'
+            )
+    if not content['descriptions']:
+        raise BadInput(f'{path} describes no class.')

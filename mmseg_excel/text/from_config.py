@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mmengine.config import Config
+
 from ..clip import load_clip
+from ..utils.config_parts import check_parts
 from .inspection import TextReport, inspect_texts
 from .vocabulary import get_vocabulary
 
@@ -19,14 +22,14 @@ def inspect_config(config: Mapping) -> TextReport:
         FileNotFoundError: If the CLIP weights or the description file are missing.
         ValueError: If the config holds no ExCEL model, or its settings are unusable.
     """
-    model = config.get('model', {})
-    if 'text_head' not in model:
-        raise ValueError('The config holds no ExCEL model: it has no model.text_head.')
-    head, backbone = model['text_head'], model['backbone']
+    if not isinstance(config, Config):
+        config = Config(dict(config))
+    check_parts(config, 'model.text_head.vocabulary', 'model.backbone.model')
+    head, backbone = config.model.text_head, config.model.backbone
     settings = ('num_attributes', 'keep_ratio', 'attribute_weight')
     return inspect_texts(
-        load_clip(backbone['model'], backbone['pretrained']).text_encoder(),
+        load_clip(backbone['model'], backbone.get('pretrained', 'openai')).text_encoder(),
         get_vocabulary(head['vocabulary']),
-        descriptions=head.get('descriptions') or '',
+        descriptions=head.get('descriptions'),
         **{key: head[key] for key in settings if key in head},
     )

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from .attribute_bank import AttributeBank, TextEncoder, encode, get_attribute_bank
 from .attributes import hunt_attributes, hunting_weights
-from .class_texts import all_texts
-from .descriptions import load_descriptions
+from .class_texts import all_texts, read_sentences
 from .vocabulary import Vocabulary
 
 
@@ -75,7 +74,7 @@ def inspect_texts(
     encoder: TextEncoder,
     vocabulary: Vocabulary,
     *,
-    descriptions: str | Path,
+    descriptions: str | Path | None,
     num_attributes: int = 112,
     keep_ratio: float = 0.9,
     attribute_weight: float = 1.0,
@@ -85,7 +84,14 @@ def inspect_texts(
 
     Arguments and errors are those of ``build_class_texts`` in mode ``'attributes'``.
     """
-    described = load_descriptions(descriptions, vocabulary.classes)
+    described = read_sentences(
+        vocabulary,
+        mode='attributes',
+        descriptions=descriptions,
+        num_attributes=num_attributes,
+        keep_ratio=keep_ratio,
+        attribute_weight=attribute_weight,
+    )
     bank = get_attribute_bank(encoder, all_texts(described), num_attributes, cache_dir)
     prompts = encode(encoder, vocabulary.texts)[: len(vocabulary.classes)]
     return TextReport(

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from .descriptions import Descriptions, load_descriptions, sentence_text
+from .tokens import CONTEXT_LENGTH, count_tokens
 
 NUM_SENTENCES = 20  # ExCEL supplement, section 1
 MIN_WORDS, MAX_WORDS = 8, 25
 MAX_CHARACTERS = 300
-CONTEXT_LENGTH = 77  # CLIP's, start and end tokens included
 MAX_OVERLAP = 0.5
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
@@ -145,18 +145,6 @@ def _repeat(name: str, sentence: str, others: Sequence[str]) -> str | None:
 
 def _quote(sentence: str) -> str:
     return f'"{textwrap.shorten(sentence, 200, placeholder=" ...")}"'
-
-
-def count_tokens(text: str) -> int:
-    """CLIP tokens of a text, start and end tokens included."""
-    return len(_tokenizer().encode(text)) + 2
-
-
-@cache
-def _tokenizer():
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer()
 
 
 def _is_about(sentence: str, other: str, own: str) -> bool:

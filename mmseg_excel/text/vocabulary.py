@@ -9,8 +9,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
+from .tokens import CONTEXT_LENGTH, is_cut
+
 #: Template of every class prompt (ExCEL supplement, section 1).
 TEMPLATE = 'a clean origami {}.'
+
+#: Label maps are bytes: 0 is background and 255 ignored.
+MOST_CLASSES = 254
+MOST_LETTERS = 300
 
 # fmt: off
 VOC_CLASSES = (
@@ -75,8 +83,8 @@ class Vocabulary:
         backgrounds: The T - n background names put in the template.
 
     Raises:
-        ValueError: If there is no class, a name is empty or a class is named twice, or if
-            ``prompts`` does not hold one name per class.
+        ValueError: If there is no class or more than 254, if CLIP cannot read a name or reads two
+            of them alike, or if ``prompts`` does not hold one name per class.
     """
 
     classes: tuple[str, ...]
@@ -84,24 +92,79 @@ class Vocabulary:
     backgrounds: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        for kind in ('classes', 'prompts', 'backgrounds'):
+            check_names(kind, getattr(self, kind))
         if not self.classes:
-            raise ValueError('A vocabulary needs at least one class.')
-        for name in (*self.classes, *self.prompts, *self.backgrounds):
-            if not isinstance(name, str) or not name.strip():
-                raise ValueError(f'A vocabulary holds non-empty names, not {name!r}.')
-        twice = [name for name, times in Counter(self.classes).items() if times > 1]
-        if twice:
-            raise ValueError(f'These classes are named twice: {", ".join(twice)}.')
+            raise BadInput('A vocabulary needs at least one class.')
+        if len(self.classes) > MOST_CLASSES:
+            raise BadInput(
+                f'A vocabulary has at most {MOST_CLASSES} classes, as labels are bytes and 255 is '
+                f'no class, not {len(self.classes)}.'
+            )
         if len(self.prompts) != len(self.classes):
-            raise ValueError(
+            raise BadInput(
                 f'A vocabulary needs one prompt name per class, '
                 f'not {len(self.prompts)} for {len(self.classes)} classes.'
             )
+        if 'background' in map(_plain, self.classes):
+            raise BadInput("'background' is no class, but what no class covers: leave it out.")
+        _check_distinct('classes', self.classes)
+        _check_distinct('prompts and backgrounds', (*self.prompts, *self.backgrounds))
 
     @property
     def texts(self) -> list[str]:
         """The T prompts, foreground first."""
         return [TEMPLATE.format(name) for name in (*self.prompts, *self.backgrounds)]
+
+
+def check_names(kind: str, names: object) -> None:
+    """Refuse what is no list of names that CLIP can read whole.
+
+    Args:
+        kind: What is named, for the message: ``'classes'``.
+        names: List or tuple of names; it may be empty.
+
+    Raises:
+        BadInput: Names the first bad name and what is wrong with it.
+    """
+    if isinstance(names, str | Mapping) or not isinstance(names, Sequence):
+        raise BadInput(f'{kind} is {shown(names)}, but must be a list of names.')
+    for name in names:
+        if problem := _problem(name):
+            raise BadInput(f'{kind} holds {shown(name)}, which {problem}.')
+
+
+def _problem(name: object) -> str | None:
+    """What is wrong with one name."""
+    if not isinstance(name, str):
+        return 'is no text'
+    if not name.strip():
+        return 'is empty'
+    if name != name.strip():
+        return 'begins or ends with a blank'
+    if not name.isprintable():
+        return 'has letters that cannot be printed, such as a line break'
+    if len(name) > MOST_LETTERS:
+        return f'has {len(name)} letters, over {MOST_LETTERS}'
+    if is_cut(TEMPLATE.format(name)):
+        return f'has more than the {CONTEXT_LENGTH} tokens that CLIP reads: shorten it'
+    return None
+
+
+def _plain(name: str) -> str:
+    """A name as CLIP's tokenizer reads it: without capitals and without more than one blank."""
+    return ' '.join(name.lower().split())
+
+
+def _check_distinct(kind: str, names: Sequence[str]) -> None:
+    """Refuse names that CLIP reads alike: neither could win over the other."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise BadInput(f'These {kind} are named twice: {", ".join(twice[:5])}.')
+    first: dict[str, str] = {}
+    for name in names:
+        if (other := first.setdefault(_plain(name), name)) != name:
+            raise BadInput(f'CLIP reads {other!r} and {name!r} alike: leave one of them out.')
 
 
 def make_vocabulary(
@@ -123,11 +186,16 @@ def make_vocabulary(
         ValueError: If ``prompts`` names a class that is not in ``classes``, or the vocabulary
             is malformed.
     """
-    prompts = dict(prompts or {})
-    unknown = sorted(set(prompts) - set(classes))
+    check_names('classes', classes)
+    prompts = {} if prompts is None else prompts
+    if not isinstance(prompts, Mapping):
+        raise BadInput(f'prompts is {shown(prompts)}, but must be a dict from class to name.')
+    unknown = sorted(map(str, set(prompts) - set(classes)))
     if unknown:
-        raise ValueError(f'These prompt names belong to no class: {", ".join(unknown)}.')
-    if backgrounds is None:
+        raise BadInput(f'These prompt names belong to no class: {", ".join(unknown)}.')
+    if backgrounds is not None:
+        check_names('backgrounds', backgrounds)
+    else:
         words = {word for name in classes for word in name.lower().split()}
         backgrounds = [name for name in BACKGROUNDS if name not in words]
     return Vocabulary(
@@ -167,16 +235,16 @@ def get_vocabulary(spec: str | Mapping | Vocabulary) -> Vocabulary:
     if isinstance(spec, Vocabulary):
         return spec
     if isinstance(spec, Mapping):
-        unknown = sorted(set(spec) - {'classes', 'prompts', 'backgrounds'})
+        unknown = set(spec) - {'classes', 'prompts', 'backgrounds'}
         if unknown or 'classes' not in spec:
-            raise ValueError(
+            raise BadInput(
                 'A vocabulary dict holds "classes" and, if wanted, "prompts" and "backgrounds"; '
                 f'this one holds {", ".join(map(repr, spec)) or "nothing"}.'
             )
         return make_vocabulary(**spec)
-    if spec not in _VOCABULARIES:
-        raise ValueError(
-            f'There is no vocabulary {spec!r}: choose one of {", ".join(_VOCABULARIES)}, '
+    if not isinstance(spec, str) or spec not in _VOCABULARIES:
+        raise BadInput(
+            f'There is no vocabulary {shown(spec)}: choose one of {", ".join(_VOCABULARIES)}, '
             'or give the classes as a dict.'
         )
     return _VOCABULARIES[spec]()
