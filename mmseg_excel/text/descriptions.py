@@ -59,13 +59,13 @@ def find_descriptions(source: str | Path) -> Path:
     Raises:
         FileNotFoundError: If there is no such file.
     """
-    if not isinstance(source, str | Path) or not str(source) or '\0' in str(source):
+    if not isinstance(source, str | Path) or '\0' in str(source):
         raise BadInput(f'A description file is given by its name, not by {shown(source)}.')
     path = Path(source)
     packaged = PACKAGED / f'{source}.json'
     if path.name == str(source) and packaged.is_file() and not path.is_file():
         return packaged
-    if path.exists():
+    if str(source) and path.exists():
         return path
     names = ', '.join(sorted(file.stem for file in PACKAGED.glob('*.json'))) or 'none'
     raise FileNotFoundError(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmengine.config import Config
-
 from ..clip import load_clip
-from ..utils.config_parts import check_parts
+from ..utils.bad_input import BadInput
 from .inspection import TextReport, inspect_texts
 from .vocabulary import get_vocabulary
+
+#: Rooms that decide the texts, and a setting that each has.
+_ROOMS = dict(text_head='vocabulary', backbone='model')
 
 
 def inspect_config(config: Mapping) -> TextReport:
@@ -22,10 +23,12 @@ def inspect_config(config: Mapping) -> TextReport:
         FileNotFoundError: If the CLIP weights or the description file are missing.
         ValueError: If the config holds no ExCEL model, or its settings are unusable.
     """
-    if not isinstance(config, Config):
-        config = Config(dict(config))
-    check_parts(config, 'model.text_head.vocabulary', 'model.backbone.model')
-    head, backbone = config.model.text_head, config.model.backbone
+    model = config.get('model')
+    rooms = [model.get(room) if isinstance(model, Mapping) else None for room in _ROOMS]
+    for (room, setting), content in zip(_ROOMS.items(), rooms, strict=True):
+        if not isinstance(content, Mapping) or setting not in content:
+            raise BadInput(f'The config holds no ExCEL model: it has no model.{room}.{setting}.')
+    head, backbone = rooms
     settings = ('num_attributes', 'keep_ratio', 'attribute_weight')
     return inspect_texts(
         load_clip(backbone['model'], backbone.get('pretrained', 'openai')).text_encoder(),

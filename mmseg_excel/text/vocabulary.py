@@ -127,11 +127,13 @@ def check_names(kind: str, names: object) -> None:
     Raises:
         BadInput: Names the first bad name and what is wrong with it.
     """
-    if isinstance(names, str | Mapping) or not isinstance(names, Sequence):
+    if isinstance(names, str | bytes | Mapping) or not isinstance(names, Sequence):
         raise BadInput(f'{kind} is {shown(names)}, but must be a list of names.')
     for name in names:
         if problem := _problem(name):
-            raise BadInput(f'{kind} holds {shown(name)}, which {problem}.')
+            raise BadInput(
+                f'{kind} must hold names that CLIP can read, not {shown(name)}, which {problem}.'
+            )
 
 
 def _problem(name: object) -> str | None:

@@ -100,7 +100,7 @@ def _place(error: BaseException, path: str | Path) -> str:
     """File and line where reading a config failed: its own, or of one it builds on."""
     file, line = str(path), None
     for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name in _READERS:
+        if frame.f_code.co_name in _READERS and Path(frame.f_locals['filename']).is_file():
             file, line = frame.f_locals['filename'], None
         elif frame.f_code.co_name == '<module>':
             file, line = frame.f_code.co_filename, number

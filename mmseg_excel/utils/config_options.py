@@ -115,7 +115,7 @@ def _known(room: dict, name: str) -> set[str] | None:
         return {*settings_of(Runner.set_randomness)} - _GIVEN
     if last == 'data_prefix':
         return own | _PREFIXES
-    return None if last.endswith('_cfg') else own
+    return None if last.endswith('_cfg') or name.startswith('model') else own
 
 
 def _class_of(kind: object) -> object:

@@ -62,9 +62,6 @@ def check_parts(cfg: Config, *needed: str) -> None:
     Raises:
         BadInput: Names the config, the part and what it must be.
     """
-    for name in needed:
-        if _find(cfg, name) in (None, _MISSING):
-            raise BadInput(f'{name_of(cfg)} does not set `{name}`, which this needs.')
     for name in _MAPPINGS:
         _check_kind(cfg, name, dict, 'a dict')
     for name in _LISTS:
@@ -75,6 +72,9 @@ def check_parts(cfg: Config, *needed: str) -> None:
         _check_built(cfg, name, _find(cfg, name))
     if (level := _find(cfg, 'log_level')) is not _MISSING:
         check_choice(f'{name_of(cfg)}: log_level', level, _LEVELS)
+    for name in needed:
+        if _find(cfg, name) in (None, _MISSING):
+            raise BadInput(f'{name_of(cfg)} does not set `{name}`, which this needs.')
     _check_numbers(cfg)
 
 
