@@ -195,7 +195,7 @@ ATTRIBUTES = [
         Case(f'{name} = {value!r}', reading(**{name: value}), name)
         for name, values in dict(
             mode=('fused', None, 3, ['global']),
-            descriptions=(None, 3, 'vocc', 'coco'),
+            descriptions=(None, 'vocc', 'coco'),
             num_attributes=(0, -1, 1.5, '112', None, 10**9, True, NAN),
             keep_ratio=(0, -0.1, 1.1, NAN, float('inf'), '1', None),
             attribute_weight=(-1, NAN, float('inf'), '1', None),
