@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Settings(DictAction):
-    """``NAME=VALUE`` pairs, each name once."""
+    """``NAME=VALUE`` pairs; of a name that stands twice, the last value counts."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         """Add the pairs to the namespace's dict."""
@@ -37,8 +37,6 @@ class Settings(DictAction):
                 raise argparse.ArgumentError(
                     self, f'{shown(pair)} is no NAME=VALUE, such as model.neck.num_layers=3'
                 )
-            if name in options:
-                raise argparse.ArgumentError(self, f'{name} is set twice')
             try:
                 options[name] = self._parse_iterable(text)
             except (AssertionError, ValueError, RecursionError):
