@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from mmengine.config import Config
 
-from .utils.checks import check_flag, check_whole
+from .utils.bad_input import BadInput
+from .utils.checks import check_flag, check_whole, shown
 
 #: The most that NumPy can be seeded with.
 MOST_SEED = 2**32 - 1
@@ -27,7 +29,10 @@ def set_randomness(cfg: Config, seed: int | None = None, deterministic: bool = F
         BadInput: If the seed is no whole number from 0 to ``MOST_SEED``.
     """
     check_flag('deterministic', deterministic)
-    randomness = dict(cfg.get('randomness') or {})
+    randomness = cfg.get('randomness') or {}
+    if not isinstance(randomness, Mapping):
+        raise BadInput(f'randomness is {shown(randomness)}, but must be a dict.')
+    randomness = dict(randomness)
     if seed is not None:
         randomness['seed'] = seed
     if deterministic:

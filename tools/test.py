@@ -74,11 +74,10 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    with setting_up(cfg):
-        runner = Runner.from_cfg(cfg)
-        if cfg.load_from is None:
-            getattr(runner.model, 'module', runner.model).encode_classes()
-        _ = runner.test_loop  # reads and checks the data
+    runner = Runner.from_cfg(cfg)
+    if cfg.load_from is None:
+        getattr(runner.model, 'module', runner.model).encode_classes()
+    _ = runner.test_loop  # reads and checks the data
     return runner
 
 
@@ -90,8 +89,9 @@ def main(argv: list[str] | None = None) -> None:
         check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
         if args.checkpoint is None:
             check_untrained(cfg)
-        apply_arguments(cfg, args)
-        runner = build_runner(cfg)
+        with setting_up(cfg):
+            apply_arguments(cfg, args)
+            runner = build_runner(cfg)
         runner.load_or_resume()
     with bad_input_exits_while_working():
         runner.test()

@@ -20,6 +20,8 @@ from mmseg_excel.models import ExCEL
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
 
+NEEDED = ('model', 'train_dataloader.dataset', 'train_cfg', 'optim_wrapper.optimizer')
+
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(description='Train a segmentor')
@@ -40,7 +42,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def build_runner(cfg: Config) -> Runner:
     """Build all that a training needs, so that it fails now or not at all."""
-    check_parts(cfg, 'model', 'train_dataloader.dataset', 'train_cfg', 'optim_wrapper.optimizer')
     with setting_up(cfg):
         runner = Runner.from_cfg(cfg)
         # Building the loops reads and checks the data.
@@ -57,6 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with bad_input_exits():
         cfg = read_config(args)
+        check_parts(cfg, *NEEDED)
         cfg.resume = args.resume
         set_randomness(cfg, args.seed, args.deterministic)
         if args.amp:

@@ -16,6 +16,8 @@ from torch import Tensor
 from ..inferencer import EncodedImage, ExCELInferencer
 from ..models.lvc_adapter import dynamic_relation
 from ..models.transformer_block import softmax_attention
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence, check_whole
 from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, with_notice
 from .panel import HEAT_MAP
 from .subject import Subject
@@ -40,6 +42,8 @@ def attention_matrices(
         image: The image.
         num_layers: Calibrated blocks, at least 1. Default: as many as the model has.
     """
+    if num_layers is not None:
+        check_whole('num_layers', num_layers, f'[1, {len(image.trace.blocks)}]')
     trace = image.trace
     last = trace.blocks[-1]
     matrices = {
@@ -68,7 +72,7 @@ def patch_at(image: EncodedImage, point: Point) -> int:
     """
     (height, width), (x, y) = image.size, point
     if not (0 <= x < width and 0 <= y < height):
-        raise ValueError(f'Point ({x:g}, {y:g}) lies outside the image of {width}x{height} pixels.')
+        raise BadInput(f'Point ({x:g}, {y:g}) lies outside the image of {width}x{height} pixels.')
     rows, columns = image.trace.grid
     return int(y / height * rows) * columns + int(x / width * columns)
 
@@ -89,6 +93,8 @@ def scaled(values: Tensor, quantile: float = 0.99) -> Tensor:
 
 def strongest_point(inferencer: ExCELInferencer, subject: Subject) -> Point:
     """Middle (x, y) of the patch where the map of the first tag is strongest."""
+    if not subject.tags:
+        raise BadInput(f"'{subject.image.name}' shows no class to look from: give a point.")
     heat = subject.ask(inferencer).maps[0]
     y, x = np.unravel_index(heat.argmax(), heat.shape)
     (height, width), (rows, columns) = subject.image.size, subject.image.trace.grid
@@ -108,7 +114,10 @@ def attention_figure(
         subjects: Images.
         points: (x, y) in pixels, one an image. Default: where the first tag's map is strongest.
     """
-    if points is None:
+    check_sequence('subjects', subjects)
+    if points is not None:
+        check_sequence('points', points, length=len(subjects))
+    else:
         points = [strongest_point(inferencer, subject) for subject in subjects]
     cases = [
         (subject.image, point, attention_matrices(inferencer, subject.image))

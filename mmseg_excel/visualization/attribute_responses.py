@@ -15,6 +15,8 @@ from torch import Tensor
 from ..inferencer import EncodedImage, ExCELInferencer
 from ..models.attribute_text_head import patch_text_maps
 from ..text.attribute_bank import AttributeBank, encode
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence, check_whole
 from .figure import grid_figure, heat_overlay, stretched, with_notice
 from .subject import Subject
 
@@ -47,6 +49,8 @@ def attributes_figure(
     Raises:
         ValueError: If a tag is none of the config's classes.
     """
+    check_sequence('subjects', subjects)
+    check_whole('count', count, '[1, 1000]')
     rows, sentences = [], []
     for subject in subjects:
         for tag in subject.ask(inferencer).tags:
@@ -75,7 +79,7 @@ def attributes_of(inferencer: ExCELInferencer, name: str, count: int) -> list[At
     bank = inferencer.attribute_bank
     vocabulary = inferencer.vocabulary
     if name not in vocabulary.classes:
-        raise ValueError(f'{name!r} is none of the classes {", ".join(vocabulary.classes)}.')
+        raise BadInput(f'{name!r} is none of the classes {", ".join(vocabulary.classes)}.')
     prompt = vocabulary.texts[vocabulary.classes.index(name)]
     likeness = bank.attributes @ encode(inferencer.text_encoder, [prompt])[0]
     best = likeness.topk(min(count, len(likeness))).indices.tolist()

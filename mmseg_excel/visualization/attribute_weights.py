@@ -6,14 +6,17 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..utils.atomic import write_atomically
+from .panel import PLAIN_TEXT
 
 
+@matplotlib.rc_context(PLAIN_TEXT)
 def save_attribute_weights(weights: Tensor, classes: Sequence[str], path: str | Path) -> None:
     """Draw a class-by-attribute heat map and write it as PNG.
 
@@ -36,7 +39,7 @@ def save_attribute_weights(weights: Tensor, classes: Sequence[str], path: str | 
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(facecolor='0.85')
     image = axes.imshow(shown, aspect='auto', cmap='viridis', interpolation='nearest')
-    axes.set_yticks(range(n), [name.replace('$', r'\$') for name in classes], fontsize=8)
+    axes.set_yticks(range(n), classes, fontsize=8)
     axes.set_xlabel(f'{num_attributes} attributes, by the class that takes most of each')
     figure.colorbar(image, ax=axes, label='part in the class', pad=0.01)
     buffer = io.BytesIO()

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..inferencer import ExCELInferencer, Settings
+from ..utils.checks import check_sequence
 from .figure import grid_figure, heat_overlay, stretched, with_notice
 from .subject import Subject
 
@@ -35,6 +36,7 @@ def cam_figure(inferencer: ExCELInferencer, subjects: Sequence[Subject]) -> Figu
         inferencer: The model; with a checkpoint the last column is LVC's.
         subjects: Images; the column of the truth is drawn if all of them have one.
     """
+    check_sequence('subjects', subjects)
     stages = ablation(inferencer)
     with_truth = all(subject.truth is not None for subject in subjects)
     rows = []

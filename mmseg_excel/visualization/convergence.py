@@ -9,6 +9,8 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence, shown
 from .figure import STYLE, finish
 from .scalars import read_scalars
 
@@ -21,14 +23,19 @@ def convergence_figure(work_dirs: Sequence[str | Path], metric: str = 'mIoU') ->
     """Curves of a validation score, one a work dir.
 
     Args:
-        work_dirs: Folders that ``tools/train.py`` wrote; each curve has its folder's name.
+        work_dirs: Folders that ``tools/train.py`` wrote; each curve has its folder's name, or
+            its path where names are equal.
         metric: Default: ``'mIoU'``.
 
     Raises:
         FileNotFoundError: If a folder holds no scalars.
         ValueError: If the score was never measured.
     """
-    curves = {Path(folder).name: _curve(folder, metric) for folder in work_dirs}
+    check_sequence('work_dirs', work_dirs)
+    names = [Path(folder).name for folder in work_dirs]
+    if len(set(names)) < len(names):  # of equal names, one would hide the other
+        names = [str(folder) for folder in work_dirs]
+    curves = {name: _curve(folder, metric) for name, folder in zip(names, work_dirs, strict=True)}
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 2.4), layout='constrained')
         FigureCanvasAgg(figure)
@@ -60,6 +67,6 @@ def convergence_figure(work_dirs: Sequence[str | Path], metric: str = 'mIoU') ->
 def _curve(folder: str | Path, metric: str) -> dict[int, float]:
     curves = read_scalars(folder)
     if metric not in curves:
-        names = ', '.join(sorted(curves))
-        raise ValueError(f"'{folder}' has no {metric!r} yet; it has {names}.")
+        names = ', '.join(sorted(curves)) or 'nothing'
+        raise BadInput(f"'{folder}' has no {shown(metric)} yet; it has {names}.")
     return curves[metric]

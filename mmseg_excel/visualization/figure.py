@@ -14,10 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..utils.atomic import write_atomically
-from .panel import HEAT_MAP
+from ..utils.bad_input import BadInput
+from .panel import HEAT_MAP, PLAIN_TEXT
 
 # Text stays text in PDF (TrueType, not outlines), so it can be searched and edited.
-STYLE = {'pdf.fonttype': 42, 'font.size': 8, 'axes.titlesize': 8, 'axes.linewidth': 0.5}
+STYLE = PLAIN_TEXT | {
+    'pdf.fonttype': 42,
+    'font.size': 8,
+    'axes.titlesize': 8,
+    'axes.linewidth': 0.5,
+}
 CELL = 1.35  # inches
 BRIGHTEST = 0.75  # grey of white under a map: brighter would wash out the map's dark end
 SIDE = 0.05  # inches left free, so that no letter touches the edge
@@ -59,7 +65,12 @@ def grid_figure(
         caption: Set under the grid.
         legend: Name -> RGB colour. Default: None.
         colour_bar: What the heat map's colours mean. Default: none is drawn.
+
+    Raises:
+        BadInput: There are no rows.
     """
+    if not rows:
+        raise BadInput('There is nothing to draw: none of the images shows a class.')
     shapes = [max(p.shape[0] / p.shape[1] for p in pictures) for _, pictures in rows]
     width = CELL * len(titles) + 0.3 + (0.5 if colour_bar else 0)
     with matplotlib.rc_context(STYLE):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..utils.atomic import write_atomically
+
+#: Class names are data, dollars included.
+PLAIN_TEXT = {'text.parse_math': False}
 HEAT_MAP = 'viridis'  # perceptually uniform, and legible to the colour-blind
 
 
@@ -34,9 +39,9 @@ def save_panel(
         rows: Name of each row and its pictures: (H, W, 3) uint8 RGB, or maps (H, W) in 0..1.
         caption: Line under the panel.
     """
-    temporary = Path(f'{path}.tmp')
-    draw_panel(titles, rows, caption).savefig(temporary, format='png', dpi=150)
-    os.replace(temporary, path)
+    buffer = io.BytesIO()
+    draw_panel(titles, rows, caption).savefig(buffer, format='png', dpi=150)
+    write_atomically(path, buffer.getvalue())
 
 
 def panel_pixels(
@@ -48,6 +53,7 @@ def panel_pixels(
     return np.ascontiguousarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
 
 
+@matplotlib.rc_context(PLAIN_TEXT)
 def draw_panel(
     titles: Sequence[str], rows: Sequence[tuple[str, Sequence[np.ndarray]]], caption: str
 ) -> Figure:

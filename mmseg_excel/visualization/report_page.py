@@ -22,7 +22,7 @@ from ..inferencer import ExCELInferencer
 from ..text.vocabulary import VOC_CLASSES
 from .convergence import COLOURS
 from .figure import heat_overlay, stretched
-from .panel import HEAT_MAP
+from .panel import HEAT_MAP, PLAIN_TEXT
 from .report_style import STYLE
 from .run_scores import RunScores, score_run
 from .scalars import Curve, read_scalars
@@ -89,6 +89,7 @@ def _find_checkpoint(folder: Path, checkpoint: str | Path | None) -> Path:
     return Path(checkpoint)
 
 
+@matplotlib.rc_context(PLAIN_TEXT)
 def report_page(
     work_dir: WorkDir, most_images: int | None = None, shown: int = 4, device: str | None = None
 ) -> str:

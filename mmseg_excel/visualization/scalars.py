@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
+from ..utils.text_file import read_text
+
 Curve = dict[int, float]
 
 
@@ -19,6 +23,7 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
 
     Raises:
         FileNotFoundError: If the work dir holds no scalars.
+        BadInput: If a file holds something else.
     """
     files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not files:
@@ -37,11 +42,18 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
 
 
 def _records(file: Path) -> list[dict]:
-    """Whole lines; a run that was killed may have left half of one."""
+    """One a line; a run that was killed may have left half of the last one."""
     records = []
-    for line in file.read_text(encoding='utf-8').splitlines():
+    lines = read_text(file, 'file of scalars').splitlines()
+    for number, line in enumerate(lines, start=1):
         try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = {} if number == len(lines) else None
+        if not isinstance(record, dict):
+            raise BadInput(
+                f"'{file}', line {number} is {shown(line, 40)}, not a record of scalars: remove "
+                'the file, or the line.'
+            )
+        records.append(record)
     return records

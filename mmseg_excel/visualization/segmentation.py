@@ -8,6 +8,7 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from ..inferencer import ExCELInferencer
+from ..utils.checks import check_sequence
 from .figure import grid_figure, with_notice
 from .label_map import LabelMap
 from .subject import Subject
@@ -20,6 +21,7 @@ def segmentation_figure(inferencer: ExCELInferencer, subjects: Sequence[Subject]
         inferencer: The model; the columns of the prediction need its checkpoint.
         subjects: Images; the column of the truth is drawn if all of them have one.
     """
+    check_sequence('subjects', subjects)
     with_truth = all(subject.truth is not None for subject in subjects)
     columns = [label_maps(inferencer, subject, with_truth) for subject in subjects]
     rows = [

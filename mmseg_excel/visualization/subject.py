@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 
 from ..inferencer import Answer, EncodedImage, ExCELInferencer, Settings
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_sequence, check_whole, shown
+from ..utils.config_errors import setting_up
+from ..utils.config_parts import check_parts
 from .label_map import LabelMap
 
 
@@ -48,10 +53,12 @@ def subjects_of_files(
     Raises:
         ValueError: If there are neither as many lists of tags as images nor one.
     """
+    check_sequence('files', files)
+    check_sequence('tags', tags)
     if len(tags) == 1:
         tags = list(tags) * len(files)
     if len(tags) != len(files):
-        raise ValueError(
+        raise BadInput(
             f'{len(files)} images need {len(files)} lists of tags, or one for all of them, not '
             f'{len(tags)}: separate the tags of one image by commas.'
         )
@@ -70,18 +77,29 @@ def subjects_of_dataset(inferencer: ExCELInferencer, indices: Sequence[int]) -> 
     Raises:
         ValueError: If there is no image of an index.
     """
-    dataset = DATASETS.build(inferencer.config.val_dataloader.dataset)
-    wrong = [index for index in indices if not 0 <= index < len(dataset)]
-    if wrong:
-        raise ValueError(f'There is no sample {wrong[0]}: samples are 0 to {len(dataset) - 1}.')
+    check_sequence('indices', indices)
+    dataset = _validation_images(inferencer)
+    for index in indices:
+        if not isinstance(index, int) or not 0 <= index < len(dataset):
+            raise BadInput(
+                f'There is no sample {shown(index)}: samples are 0 to {len(dataset) - 1}.'
+            )
     return [_subject(inferencer, dataset, index) for index in indices]
 
 
 def each_subject(inferencer: ExCELInferencer, most: int | None = None) -> Iterator[Subject]:
     """Subjects of all the config's validation images, or of the first ones, one at a time."""
-    dataset = DATASETS.build(inferencer.config.val_dataloader.dataset)
-    for index in range(min(len(dataset), most or len(dataset))):
+    if most is not None:
+        check_whole('most', most, '[1, inf)')
+    dataset = _validation_images(inferencer)
+    for index in range(len(dataset) if most is None else min(len(dataset), most)):
         yield _subject(inferencer, dataset, index)
+
+
+def _validation_images(inferencer: ExCELInferencer) -> BaseDataset:
+    check_parts(inferencer.config, 'val_dataloader.dataset')
+    with setting_up(inferencer.config):
+        return DATASETS.build(inferencer.config.val_dataloader.dataset)
 
 
 def _subject(inferencer: ExCELInferencer, dataset, index: int) -> Subject:
