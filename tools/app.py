@@ -45,12 +45,14 @@ def main(argv: list[str] | None = None) -> None:
     with bad_input_exits():
         try:
             from mmseg_excel.app.page import build_page
-            from mmseg_excel.app.server import serve
+            from mmseg_excel.app.server import check_address, serve
         except ModuleNotFoundError as error:
             raise ImportError(
                 f"The page needs {error.name}: pip install 'mmseg_excel[app]'."
             ) from None
         from mmseg_excel.app.desk import Desk
+
+        check_address(args.host, args.port)
 
         inferencer = load_model(
             args.config,

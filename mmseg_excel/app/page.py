@@ -17,7 +17,10 @@ import gradio as gr  # noqa: E402
 import numpy as np  # noqa: E402
 
 from ..inferencer import Settings  # noqa: E402
+from ..utils.bad_input import BadInput  # noqa: E402
+from ..utils.checks import check_flag, check_number, check_whole  # noqa: E402
 from ..visualization.attention import Point  # noqa: E402
+from .blocks import PoliteBlocks  # noqa: E402
 from .desk import Desk  # noqa: E402
 from .examples import toy_scenes  # noqa: E402
 from .pictures import (  # noqa: E402
@@ -59,7 +62,7 @@ class Page:
         self.desk = desk
         self.scenes = toy_scenes()
         # Pictures sent and drawn are deleted after an hour.
-        with gr.Blocks(
+        with PoliteBlocks(
             title='ExCEL', analytics_enabled=False, delete_cache=(600, 3600)
         ) as self.blocks:
             gr.Markdown(INTRODUCTION)
@@ -135,6 +138,8 @@ class Page:
         }
         for name, knob in self.knobs.items():
             knob.elem_id = name
+            # Gradio would answer what no browser sends with an error that says nothing.
+            knob.preprocess = _as_it_came
         self.backgrounds = gr.Textbox(
             ', '.join(self.desk.inferencer.vocabulary.backgrounds),
             label='Backgrounds',
@@ -192,9 +197,12 @@ class Page:
         """Begin with the first example."""
         return self._open_example(0, question)
 
-    def on_example(self, event: gr.SelectData, *question) -> Update:
+    def on_example(self, event: gr.EventData, *question) -> Update:
         """Open an example, with its tags as the classes."""
-        return self._open_example(int(event.index), question)
+        number = _index_of(event)
+        if isinstance(number, int) and 0 <= number < len(self.scenes):
+            return self._open_example(number, question)
+        return {self.note: _paragraph('There is no such example: choose another.', 'error')}
 
     def on_upload(self, path: str, *question) -> Update:
         """Open a picture that was sent."""
@@ -206,11 +214,11 @@ class Page:
             lambda: self._answer(pixels, question) | self._attend(pixels, point, question)
         )
 
-    def on_click(self, event: gr.SelectData, pixels: np.ndarray | None, _, *question) -> Update:
+    def on_click(self, event: gr.EventData, pixels: np.ndarray | None, _, *question) -> Update:
         """Show attention from a point of the picture."""
 
         def attend() -> Update:
-            point = _point_of(event.index, pixels)
+            point = _point_of(_index_of(event), pixels)
             return {self.point: point} | self._attend(pixels, point, question)
 
         return self._spoken(attend)
@@ -223,6 +231,9 @@ class Page:
             return act()
         except ValueError as error:
             return {self.note: _paragraph(str(error), 'error')}
+        except OSError as error:  # its text names files of this machine
+            remark = f'This machine could not read or write a file: {error.strerror}.'
+            return {self.note: _paragraph(remark, 'error')}
 
     def _open_example(self, number: int, question: tuple) -> Update:
         scene = self.scenes[number]
@@ -242,7 +253,7 @@ class Page:
     def _answer(self, pixels: np.ndarray | None, question: tuple) -> Update:
         start = time.perf_counter()
         if pixels is None:
-            raise ValueError('Choose a picture first.')
+            raise BadInput('Choose a picture first.')
         classes, backgrounds, *knobs = question
         reply = self.desk.ask(
             pixels,
@@ -276,8 +287,7 @@ class Page:
 
     def _settings(self, knobs) -> Settings:
         chosen = dict(zip(self.knobs, knobs, strict=True))
-        for name in ('num_layers', 'par_iterations'):
-            chosen[name] = int(chosen[name])
+        chosen = {name: _checked(self.knobs[name], value) for name, value in chosen.items()}
         chosen['dynamic'] = chosen['dynamic'] and self.desk.inferencer.trained
         return replace(self.desk.inferencer.settings, **chosen)
 
@@ -288,20 +298,50 @@ def _label_image(label: str, name: str) -> gr.Image:
     )
 
 
+def _as_it_came(value: object) -> object:
+    return value
+
+
+def _checked(knob: gr.Slider | gr.Checkbox, value: object) -> object:
+    """What was chosen with a knob.
+
+    Raises:
+        BadInput: If it cannot be chosen there.
+    """
+    if isinstance(knob, gr.Checkbox):
+        check_flag(knob.label, value)
+        return value
+    interval = f'[{knob.minimum}, {knob.maximum}]'
+    check_number(knob.label, value, interval)
+    if knob.step != 1:
+        return value
+    whole = int(value) if value == int(value) else value
+    check_whole(knob.label, whole, interval)
+    return whole
+
+
+def _index_of(event: gr.EventData) -> object:
+    """Where was clicked, if the browser told."""
+    try:
+        return event.index
+    except (AttributeError, TypeError):
+        return None
+
+
 def _point_of(index: object, pixels: np.ndarray | None) -> Point:
     """The point of a click, in pixels of the picture as it was sent.
 
     Raises:
-        ValueError: If the browser sent no point.
+        BadInput: If the browser sent no point.
     """
     if pixels is None:
-        raise ValueError('Choose a picture first.')
+        raise BadInput('Choose a picture first.')
     try:
         x, y = (float(value) / enlargement(pixels) for value in index)
     except (TypeError, ValueError):
         x = y = math.nan
     if not (math.isfinite(x) and math.isfinite(y)):
-        raise ValueError('This click has no place in the picture: click on it again.')
+        raise BadInput('This click has no place in the picture: click on it again.')
     return x, y
 
 

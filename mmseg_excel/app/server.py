@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+
 import gradio as gr
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_whole, shown
+from .blocks import refuse_nonsense
+from .gatekeeper import Gatekeeper
 from .uploads import MAX_BYTES
 
 MAX_SESSIONS = 64
 MAX_WAITING = 64
+MAX_REQUEST_BYTES = MAX_BYTES + 2**16  # an upload and what is written around it
 # Gradio's own page runs inline scripts and compiles templates; nothing comes from elsewhere.
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -79,8 +86,10 @@ def serve(page: gr.Blocks, host: str = '127.0.0.1', port: int = 7860) -> str:
         The page's URL.
 
     Raises:
-        OSError: If the port is taken.
+        BadInput: If the host or port cannot be listened at.
     """
+    check_address(host, port)
+    gatekeeper = Middleware(Gatekeeper, host=host, most_bytes=MAX_REQUEST_BYTES)
     page.queue(max_size=MAX_WAITING)
     _, url, _ = page.launch(
         server_name=host,
@@ -95,6 +104,29 @@ def serve(page: gr.Blocks, host: str = '127.0.0.1', port: int = 7860) -> str:
         footer_links=[],
         theme=gr.themes.Default(font=['system-ui', 'sans-serif'], font_mono=['monospace']),
         css=CSS,
-        app_kwargs=dict(middleware=[Middleware(ContentPolicy)]),
+        app_kwargs=dict(
+            middleware=[Middleware(ContentPolicy), gatekeeper],
+            exception_handlers=dict.fromkeys((LookupError, TypeError, ValueError), refuse_nonsense),
+        ),
     )
     return url
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuse what cannot be listened at.
+
+    Raises:
+        BadInput: If the host is none of this machine's addresses, or the port is taken or none.
+    """
+    check_whole('--port', port, '[1, 65535]')
+    if not isinstance(host, str) or not host:
+        raise BadInput(f'--host is {shown(host)}, but must be an address, such as 127.0.0.1.')
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address, family=family).close()
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise BadInput(
+            f'Nothing can listen at --host {shown(host)} --port {port} ({reason}): give an address '
+            'of this machine and a free port.'
+        ) from None

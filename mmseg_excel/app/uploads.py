@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..utils.bad_input import BadInput
+from ..utils.checks import shown
+
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 64_000_000
 LONGEST_SIDE = 640  # what is kept; CLIP sees less
@@ -26,12 +29,16 @@ def read_upload(path: str | Path) -> np.ndarray:
         uint8 RGB, (H, W, 3).
 
     Raises:
-        ValueError: If the file is too large, no image, or a damaged one; one sentence for its
+        BadInput: If the file is too large, no image, or a damaged one; one sentence for its
             sender.
     """
-    name = Path(path).name
+    if not isinstance(path, str | os.PathLike):
+        raise BadInput(f'{shown(path)} is no file: choose a picture to send.')
+    name = Path(path).name[:80]
+    if not os.path.isfile(path):
+        raise BadInput(f'{name} is gone: send it again.')
     if os.path.getsize(path) > MAX_BYTES:
-        raise ValueError(f'{name} is larger than {MAX_BYTES // 2**20} MB: send a smaller file.')
+        raise BadInput(f'{name} is larger than {MAX_BYTES // 2**20} MB: send a smaller file.')
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
@@ -40,13 +47,13 @@ def read_upload(path: str | Path) -> np.ndarray:
         if width * height <= MAX_PIXELS:
             return _decode(path)
     except Image.DecompressionBombError:
-        raise ValueError(_too_many_pixels(name)) from None
+        raise BadInput(_too_many_pixels(name)) from None
     except Exception:  # Pillow raises OSError, SyntaxError, ValueError, struct.error...
-        raise ValueError(
+        raise BadInput(
             f'{name} is not an image that can be read: send a JPEG, PNG, WebP, BMP, TIFF or GIF '
             'file.'
         ) from None
-    raise ValueError(_too_many_pixels(name))
+    raise BadInput(_too_many_pixels(name))
 
 
 def _decode(path: str | Path) -> np.ndarray:
@@ -56,8 +63,18 @@ def _decode(path: str | Path) -> np.ndarray:
         picture = _eight_bits(image).convert('RGB')
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         # Told by the file: conversions may lose the orientation.
-        picture.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+        orientation = _orientation(image)
+        picture.info.pop('exif', None)
+        picture.getexif()[ORIENTATION] = orientation
         return np.asarray(ImageOps.exif_transpose(picture))
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held; upright if the file's EXIF cannot be read."""
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # SyntaxError, struct.error...
+        return 1
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
