@@ -64,3 +64,6 @@ def _describe(cfg: Config, source: str | Path, keep_classes: bool) -> None:
     )
     head.num_attributes = min(head.num_attributes, len(all_texts(described)))
     cfg.model.decode_head.num_classes = len(described.sentences) + 1
+    # The page reads no data set, only what the config says of them.
+    for purpose in ('train', 'val', 'test'):
+        cfg[f'{purpose}_dataloader'].dataset.classes = list(described.sentences)

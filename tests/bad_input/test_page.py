@@ -201,9 +201,11 @@ def test_requests_that_do_not_say_how_long_they_are_are_cut_off(client, path):
     head = f'POST /{path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n'
     kind = 'multipart/form-data; boundary=x' if 'upload' in path else 'application/json'
     head += f'Content-Type: {kind}\r\n\r\n'
-    chunk = b'%x\r\n%s\r\n' % (2**20, bytes(2**20))
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+    chunks = [part, *[bytes(2**20)] * 21]
     with socket.create_connection(('127.0.0.1', client.page.server_port), timeout=60) as line:
-        line.sendall(head.encode() + chunk * 21)
+        line.sendall(head.encode())
+        line.sendall(b''.join(b'%x\r\n%s\r\n' % (len(chunk), chunk) for chunk in chunks))
         assert b' 413 ' in line.recv(100)
 
 
