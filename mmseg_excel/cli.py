@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from .arguments import add_config_options, output_folder, whole_number
 from .utils.bad_input import BadInput
+from .utils.checks import shown
 from .utils.config_file import read_settings
 from .utils.config_parts import check_parts
 
@@ -23,6 +24,7 @@ _LAUNCHED_WITH = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
     'mpi': ('OMPI_COMM_WORLD_LOCAL_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_RANK'),
 }
+_ADDRESSES = ('MASTER_ADDR', 'SLURM_NODELIST')
 
 
 @contextmanager
@@ -100,11 +102,18 @@ def read_config(args: argparse.Namespace) -> Config:
 
 
 def _check_launcher(launcher: str) -> None:
-    missing = [name for name in _LAUNCHED_WITH.get(launcher, ()) if name not in os.environ]
-    if missing:
+    for name in _LAUNCHED_WITH.get(launcher, ()):
+        value = os.environ.get(name)
+        if value is None or not (value.isdigit() or name in _ADDRESSES):
+            raise BadInput(
+                f'--launcher {launcher} reads {name} in the environment, which is {shown(value)}: '
+                'start the tool with the launcher (torchrun, srun or mpirun), or leave --launcher '
+                'out.'
+            )
+    if launcher == 'pytorch' and int(os.environ['RANK']) >= int(os.environ['WORLD_SIZE']):
         raise BadInput(
-            f'--launcher {launcher} needs {missing[0]} in the environment, which the launcher sets '
-            '(torchrun, srun or mpirun): start the tool with it, or leave --launcher out.'
+            f'RANK is {os.environ["RANK"]} in the environment, but must be below WORLD_SIZE, which '
+            f'is {os.environ["WORLD_SIZE"]}.'
         )
 
 

@@ -18,6 +18,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from .clip_weights import SCALARS, read_weights
+from .text.tokens import CONTEXT_LENGTH, is_cut
 from .utils.bad_input import BadInput
 from .utils.checks import shown
 from .utils.plain import sha256, sha256_of_tensors
@@ -138,7 +139,14 @@ class TextEncoder:
 
     @torch.no_grad()
     def __call__(self, sentences: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Embed M sentences: (M, C), each row of unit length."""
+        """Embed M sentences: (M, C), each row of unit length.
+
+        Raises:
+            BadInput: A sentence has more tokens than CLIP reads.
+        """
+        for sentence in sentences:
+            if is_cut(sentence):
+                raise BadInput(f'CLIP reads {CONTEXT_LENGTH} tokens, not all of {shown(sentence)}.')
         tokens = self.tokenizer(list(sentences))
         embeddings = [self.tower(batch) for batch in tokens.split(batch_size)]
         return F.normalize(torch.cat(embeddings), dim=-1)

@@ -70,9 +70,9 @@ def main(argv: list[str] | None = None) -> int:
     with bad_input_exits():
         cfg = read_config(args)
         register_all_modules(init_default_scope=True)
-        join_processes(cfg)
         check_parts(cfg, 'test_pipeline', f'{args.split}_dataloader.dataset.data_prefix')
         with setting_up(cfg):
+            join_processes(cfg)
             dataset = DATASETS.build(split_without_masks(cfg, args.split))
         model = build_model(cfg)
         if args.checkpoint:

@@ -5,13 +5,13 @@ Run it as ``python -m mmseg_excel.text.rules descriptions/voc.json``.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import textwrap
 from collections.abc import Sequence
 from functools import cache
 
+from ..arguments import Parser
 from .descriptions import Descriptions, load_descriptions, sentence_text
 from .tokens import CONTEXT_LENGTH, count_tokens
 
@@ -192,21 +192,24 @@ def _overlap(a: set[str], b: set[str]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check description files: 0 if all keep the rules, 1 if not, 2 if one cannot be read."""
-    parser = argparse.ArgumentParser(description='Check description files against the rules.')
+    parser = Parser(description='Check description files against the rules.')
     parser.add_argument('files', nargs='+', help='description files, or names of packaged ones')
-    failed = False
-    for file in parser.parse_args(arguments).files:
-        try:
-            descriptions = load_descriptions(file)
-            problems = _missing(descriptions) + check_descriptions(descriptions)
-        except (OSError, ValueError) as error:
-            print(error, file=sys.stderr)
-            return 2
-        for problem in problems:
-            print(f'{file}: {problem}')
-        print(f'{file}: {len(descriptions.sentences)} classes, {len(problems)} problems')
-        failed |= bool(problems)
-    return int(failed)
+    files = parser.parse_args(arguments).files
+    try:
+        return int(sum(_report(file) for file in files) > 0)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+
+
+def _report(file: str) -> int:
+    """Print the problems of a file; how many there are."""
+    descriptions = load_descriptions(file)
+    problems = _missing(descriptions) + check_descriptions(descriptions)
+    for problem in problems:
+        print(f'{file}: {problem}')
+    print(f'{file}: {len(descriptions.sentences)} classes, {len(problems)} problems')
+    return len(problems)
 
 
 def _missing(descriptions: Descriptions) -> list[str]:

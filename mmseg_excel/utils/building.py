@@ -8,6 +8,8 @@ from mmengine.registry import Registry
 
 from .bad_input import BadInput
 from .checks import shown
+from .config_errors import sentence_of_call
+from .config_file import reason
 
 
 def build(registry: Registry, setting: str, config: Mapping) -> object:
@@ -32,8 +34,9 @@ def build(registry: Registry, setting: str, config: Mapping) -> object:
     try:
         return registry.build(config)
     except (TypeError, AssertionError) as error:  # arguments that it does not have, mmseg's checks
-        reason = ' '.join(str(error).split())
-        raise BadInput(f'{setting} ({shown(kind)}) cannot be built: {reason}.') from error
+        cls = registry.get(kind) if isinstance(kind, str) else kind
+        why = sentence_of_call(error, cls) or reason(error)
+        raise BadInput(f'{setting} ({shown(kind)}) cannot be built: {why}') from error
 
 
 def build_optional(registry: Registry, setting: str, config: Mapping | None) -> object | None:

@@ -47,7 +47,7 @@ def _is_ours(error: Exception) -> bool:
 def _sentence(error: Exception) -> str:
     building = _innermost_building(error)
     if building is None:
-        return _of_call(error, None) or reason(error)
+        return sentence_of_call(error, None) or reason(error)
     settings, cls = building.f_locals['cfg'], building.f_locals.get('obj_cls')
     if not isinstance(settings, dict):
         return f'{shown(settings)} stands where a dict with a `type` must stand.'
@@ -56,11 +56,11 @@ def _sentence(error: Exception) -> str:
         name = building.f_locals['registry'].name
         return f'there is no {name} of type {shown(kind)}: check the spelling of `type`.'
     name = getattr(cls, '__name__', str(cls))
-    return _of_call(error, cls) or f'{name} cannot be made of its settings: {reason(error)}'
+    return sentence_of_call(error, cls) or f'{name} cannot be made of its settings: {reason(error)}'
 
 
-def _of_call(error: Exception, cls: object) -> str | None:
-    """What is wrong with the arguments of a call, if that is what is wrong."""
+def sentence_of_call(error: Exception, cls: object) -> str | None:
+    """What is wrong with the arguments that a class was called with, if that is what is wrong."""
     if not isinstance(error, TypeError):
         return None
     name = getattr(cls, '__name__', None)

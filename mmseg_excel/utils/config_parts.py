@@ -26,9 +26,10 @@ _MAPPINGS = (
     *('env_cfg', 'model.test_cfg', 'model.train_cfg'),
     *(f'{loader}.dataset.data_prefix' for loader in _LOADERS),
 )
+_PIPELINES = [f'{loader}.dataset.pipeline' for loader in _LOADERS]
 _LISTS = (
     *('custom_hooks', 'param_scheduler', 'val_evaluator', 'test_evaluator', 'vis_backends'),
-    *(f'{loader}.dataset.pipeline' for loader in _LOADERS),
+    *_PIPELINES,
 )
 # What works without a type: BaseModel builds its own preprocessor, MMEngine random sampling.
 _TYPELESS = ('model.data_preprocessor',)
@@ -72,6 +73,9 @@ def check_parts(cfg: Config, *needed: str) -> None:
         _check_built(cfg, name, _find(cfg, name))
     if (level := _find(cfg, 'log_level')) is not _MISSING:
         check_choice(f'{name_of(cfg)}: log_level', level, _LEVELS)
+    for name in _PIPELINES:
+        if _find(cfg, name) in ([], ()):
+            raise BadInput(f'{name_of(cfg)}: {name} is empty, so nothing reads the images.')
     for name in needed:
         if _find(cfg, name) in (None, _MISSING):
             raise BadInput(f'{name_of(cfg)} does not set `{name}`, which this needs.')

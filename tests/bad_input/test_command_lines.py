@@ -158,6 +158,19 @@ def scalars(*lines: str | bytes, metric: str = 'mIoU') -> Callable[[Path], objec
     return act
 
 
+def launched(rank: str, size: str) -> Callable[[Path], object]:
+    """Train as a launcher would start it."""
+
+    def act(folder: Path) -> object:
+        variables = dict(RANK=rank, WORLD_SIZE=size, MASTER_ADDR='127.0.0.1', MASTER_PORT='29999')
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in variables.items():
+                environment.setenv(name, value)
+            return tool('train', TOY, '--launcher', 'pytorch')
+
+    return act
+
+
 OPTIONS = [
     *(
         Case(f'{name} {option} {value}', running(name, option, value), rf'{option}.*must be a')
@@ -199,6 +212,10 @@ OPTIONS = [
         Case(f'{name} --launcher {launcher}', running(name, '--launcher', launcher), launcher)
         for name in ('train', 'test', 'make_pseudo_labels')
         for launcher in ('pytorch', 'slurm', 'mpi')
+    ),
+    *(
+        Case(f'RANK={rank} of {size}', launched(rank, size), 'RANK|WORLD_SIZE')
+        for rank, size in (('x', '1'), ('-1', '1'), ('1', '1'), ('0', ''), ('', '2'))
     ),
     Case('an unknown launcher', running('train', '--launcher', 'ssh'), 'invalid choice'),
     Case('an unknown option', running('train', '--sed', '3'), 'unrecognized arguments: --sed'),

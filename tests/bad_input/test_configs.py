@@ -164,6 +164,7 @@ SHAPES = [
     Case('no model', training(model=None), 'does not set `model`'),
     Case('no loader', training(train_dataloader=None), 'not set `train_dataloader.dataset`'),
     Case('no schedule', training(train_cfg=None), 'not set `train_cfg`'),
+    Case('no pipeline', training(train_dataloader__dataset__pipeline=[]), 'pipeline is empty'),
     Case('no optimizer', training(optim_wrapper=None), 'not set `optim_wrapper.optimizer`'),
     *(
         Case(f'{name} = {value!r}', training(**{name: value}), 'must be a (dict|list).*type|a dict')
@@ -179,6 +180,7 @@ SHAPES = [
             ('train_dataloader__dataset', 'voc'),
             ('train_dataloader__sampler', 3),
             ('train_dataloader__dataset__pipeline', 'x'),
+            ('train_dataloader__dataset__pipeline', ['LoadImageFromFile']),
             ('train_dataloader__dataset__data_prefix', 'x'),
             ('param_scheduler', 'x'),
             ('param_scheduler', [3]),
