@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
+from ..utils.bad_input import BadInput
 from ..utils.plain import plain
 
 
@@ -43,3 +45,17 @@ def _images(dataset: BaseDataset) -> Iterator[list]:
         path = info['img_path']
         size = os.path.getsize(path) if os.path.isfile(path) else None
         yield [os.path.relpath(path, dataset.data_root or None), size, info.get('tags')]
+
+
+def check_apart(folder: str | Path, dataset: BaseDataset) -> None:
+    """Refuse to write label images into the folder of a data set's own images or masks.
+
+    Raises:
+        BadInput: Names the folder.
+    """
+    for kind, own in (getattr(dataset, 'data_prefix', None) or {}).items():
+        if isinstance(own, str) and own and os.path.realpath(own) == os.path.realpath(folder):
+            raise BadInput(
+                f"'{folder}' is a folder of the data set itself ({kind}), whose files might be "
+                'overwritten: choose another folder.'
+            )

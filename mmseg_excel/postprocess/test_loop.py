@@ -18,6 +18,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch.utils.data import DataLoader
 
+from ..datasets.identity import check_apart
 from ..distributed import unwrapped
 from ..utils.bad_input import BadInput
 from ..utils.building import build_optional
@@ -136,6 +137,7 @@ class ExCELTestLoop(TestLoop):
             delivered += 1
 
     def _stored_labels(self, folder: str, pool: CRFPool | None) -> StoredLabels:
+        check_apart(folder, self.dataloader.dataset)
         return StoredLabels(folder, made_with(self.runner, pool and pool.crf, self.fp16))
 
     def _batches(self, pool: CRFPool | None, stored: StoredLabels | None) -> Iterator[Batch]:

@@ -31,7 +31,7 @@ from ...utils.class_lists import check_same_classes
 from ...utils.plain import plain
 from ...utils.records import claim
 from ...version import __version__
-from ..identity import data_identity
+from ..identity import check_apart, data_identity
 from ..masks import IGNORED, write_mask
 from ..tagged import TaggedSegDataset
 
@@ -138,19 +138,14 @@ def _separate_folders(
 ) -> list[Path]:
     """Folders of labels and, if wanted, confidences; neither in the other."""
     folders = [Path(out_dir)] + ([Path(confidence_dir)] if confidence_dir else [])
-    images = Path(os.path.realpath(dataset.data_prefix['img_path']))
     real = [Path(os.path.realpath(folder)) for folder in folders]
     if len(real) == 2 and (real[0] in (real[1], *real[1].parents) or real[1] in real[0].parents):
         raise BadInput(
             f"Labels ('{out_dir}') and confidences ('{confidence_dir}') have files of the same "
             'names: give them two folders, neither of them inside the other.'
         )
-    for given, folder in zip(folders, real, strict=True):
-        if folder == images:
-            raise BadInput(
-                f"'{given}' is the folder of the images, which might be overwritten: choose "
-                'another folder.'
-            )
+    for folder in folders:
+        check_apart(folder, dataset)
     return folders
 
 
