@@ -15,7 +15,6 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import load_checkpoint
 from mmseg.registry import MODELS
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +23,9 @@ import mmseg_excel  # noqa: F401
 from mmseg_excel.arguments import Parser, output_folder, seed, whole_number
 from mmseg_excel.cli import augment_at_test_time, bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
+from mmseg_excel.engine.work_dir import checkpoints_in
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
+from mmseg_excel.inferencer import load_weights
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
 from mmseg_excel.utils.atomic import write_atomically
 from mmseg_excel.visualization import paint_labels, save_panel
@@ -122,7 +123,7 @@ class Demo:
 
     def train(self) -> None:
         cfg = self.config()
-        cfg.resume = (self.args.work_dir / 'last_checkpoint').is_file()
+        cfg.resume = True
         Runner.from_cfg(cfg).train()
 
     def test(self, model: dict | None = None, tta: bool = False, crf: bool = False) -> float:
@@ -143,7 +144,7 @@ class Demo:
 
     def draw_panel(self) -> None:
         model = self.training_free_model()
-        load_checkpoint(model, self.last_checkpoint(), map_location='cpu')
+        load_weights(model, self.last_checkpoint())
         qk_neck = SVCNeck(**CALIBRATIONS['qk'])
         dataset = Runner.build_dataloader(self.config().val_dataloader).dataset
         rows = [
@@ -177,7 +178,7 @@ class Demo:
         return head.to(model.data_preprocessor.mean.device)
 
     def last_checkpoint(self) -> str:
-        return (self.args.work_dir / 'last_checkpoint').read_text().strip()
+        return str(checkpoints_in(self.args.work_dir)[0])
 
 
 @torch.no_grad()

@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
             join_processes(cfg)
             dataset = DATASETS.build(split_without_masks(cfg, args.split))
         model = build_model(cfg)
-        if args.checkpoint:
+        if args.checkpoint is not None:
             load_weights(model, args.checkpoint)
         else:
             model.encode_classes()

@@ -15,7 +15,9 @@ from mmseg_excel.cli import (
     bad_input_exits_while_working,
     read_config,
 )
+from mmseg_excel.engine.run_guard_hook import check_weights
 from mmseg_excel.utils.bad_input import BadInput
+from mmseg_excel.utils.checkpoints import read_tensors
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
 
@@ -85,13 +87,16 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with bad_input_exits():
         cfg = read_config(args)
-        cfg.load_from = args.checkpoint
+        cfg.load_from, cfg.resume = args.checkpoint, False
         check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
         if args.checkpoint is None:
             check_untrained(cfg)
+        else:
+            read_tensors(args.checkpoint)  # before anything is written
         with setting_up(cfg):
             apply_arguments(cfg, args)
             runner = build_runner(cfg)
+        check_weights(runner)
         runner.load_or_resume()
     with bad_input_exits_while_working():
         runner.test()

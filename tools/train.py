@@ -16,7 +16,9 @@ from mmseg_excel.cli import (
 )
 from mmseg_excel.determinism import set_randomness
 from mmseg_excel.distributed import unwrapped
+from mmseg_excel.engine.claim import claim_run
 from mmseg_excel.models import ExCEL
+from mmseg_excel.utils.atomic import naming_place
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
 
@@ -59,14 +61,18 @@ def main(argv: list[str] | None = None) -> None:
     with bad_input_exits():
         cfg = read_config(args)
         check_parts(cfg, *NEEDED)
-        cfg.resume = args.resume
+        cfg.resume = args.resume or cfg.get('resume', False)
         set_randomness(cfg, args.seed, args.deterministic)
         if args.amp:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        check_parts(cfg, *NEEDED)
+        # The hook does the same, but when the work dir has been written to already.
+        claim = claim_run(cfg, cfg.work_dir, cfg.resume, cfg.get('load_from'))
         runner = build_runner(cfg)
-    with bad_input_exits_while_working():
+    with bad_input_exits_while_working(), naming_place(cfg.work_dir):
         runner.train()
+    del claim
 
 
 if __name__ == '__main__':

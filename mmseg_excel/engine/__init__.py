@@ -1,17 +1,21 @@
 """Hooks and the learning-rate schedule."""
 
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .class_names_hook import ClassNamesHook
 from .compile_hook import CompileHook
 from .phase_hook import PhaseScheduleHook
+from .run_guard_hook import RunGuardHook
 from .seed_hook import IterationSeedHook
 from .small_checkpoint_hook import SmallCheckpointHook
 from .warmup_poly import WarmupPolyLR
 
 __all__ = [
+    'AtomicCheckpointHook',
     'ClassNamesHook',
     'CompileHook',
     'IterationSeedHook',
     'PhaseScheduleHook',
+    'RunGuardHook',
     'SmallCheckpointHook',
     'WarmupPolyLR',
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 
 import mmengine
@@ -11,12 +11,15 @@ import numpy as np
 import open_clip
 import torch
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..distributed import unwrapped
+from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checkpoints import read_checkpoint
 from ..version import __version__
 
 
@@ -43,24 +46,20 @@ class SmallCheckpointHook(Hook):
             runtime_info=_plain(hub['runtime_info']),
             resumed_keys=hub['resumed_keys'],
         )
+        if 'optimizer' not in checkpoint:  # the best one, which nobody resumes
+            return
         resume_state = dict(
-            optimizer=checkpoint.pop('optimizer', None),
+            optimizer=checkpoint.pop('optimizer'),
             log_scalars={name: self._as_lists(buffer) for name, buffer in history.items()},
         )
-        self._write(Path(runner.work_dir), checkpoint['meta']['iter'], resume_state)
+        self._write(checkpoint_folder(runner), checkpoint['meta']['iter'], resume_state)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put the checkpoint together again when a run is resumed."""
-        if not runner._resume:
+        if not runner._resume or 'optimizer' in checkpoint:
             return
-        path = _resume_file(Path(runner.work_dir), checkpoint['meta']['iter'])
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"'{path}' is missing, without which the optimiser of iteration "
-                f'{checkpoint["meta"]["iter"]} cannot be resumed: resume from a checkpoint that '
-                'has its resume file, or start anew with load_from.'
-            )
-        state = torch.load(path, map_location='cpu', weights_only=True)
+        folder = Path(runner._load_from).parent if runner._load_from else Path(runner.work_dir)
+        state = read_resume_file(folder, checkpoint['meta']['iter'])
         checkpoint['optimizer'] = state['optimizer']
         checkpoint['message_hub']['log_scalars'] = {
             name: HistoryBuffer(values, counts)
@@ -73,13 +72,40 @@ class SmallCheckpointHook(Hook):
 
     @master_only
     def _write(self, folder: Path, iteration: int, state: dict) -> None:
-        path = _resume_file(folder, iteration)
-        temporary = path.with_suffix('.tmp')
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-        files = sorted(folder.glob('resume_*.pth'), key=lambda file: file.stat().st_mtime)
-        for outdated in files[: -self.KEPT_FILES]:
-            outdated.unlink()
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(_resume_file(folder, iteration), buffer.getvalue())
+        written = {int(path.stem.removeprefix('resume_')): path for path in _resume_files(folder)}
+        # What lies ahead is of a course that was not resumed from.
+        kept = sorted(number for number in written if number <= iteration)[-self.KEPT_FILES :]
+        for outdated in written.keys() - set(kept):
+            written[outdated].unlink()
+
+
+def checkpoint_folder(runner: Runner) -> Path:
+    """Where the checkpoints of a run go: its work dir, unless its checkpoint hook knows better."""
+    hooks = (hook for hook in runner.hooks if isinstance(hook, CheckpointHook))
+    return Path(next((hook.out_dir for hook in hooks if hook.out_dir), runner.work_dir))
+
+
+def read_resume_file(folder: Path, iteration: int) -> dict:
+    """The optimiser and the logged history of a checkpoint, from beside it.
+
+    Raises:
+        FileNotFoundError: The file is missing.
+        BadInput: It is none or a damaged one.
+    """
+    path = _resume_file(folder, iteration)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"'{path}' is missing, without which the optimiser of iteration {iteration} cannot be "
+            'resumed: resume from a checkpoint that has its resume file, or start anew with '
+            'load_from.'
+        )
+    state = read_checkpoint(path)
+    if not isinstance(state, dict) or {'optimizer', 'log_scalars'} - state.keys():
+        raise BadInput(f"'{path}' holds no optimiser: give back the file that was written there.")
+    return state
 
 
 def _plain(values: dict) -> dict:
@@ -89,6 +115,10 @@ def _plain(values: dict) -> dict:
 
 def _resume_file(folder: Path, iteration: int) -> Path:
     return folder / f'resume_{iteration}.pth'
+
+
+def _resume_files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob('resume_*.pth') if path.stem[7:].isdecimal()]
 
 
 def package_versions() -> dict[str, str]:

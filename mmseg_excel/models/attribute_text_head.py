@@ -17,6 +17,9 @@ from ..utils.checks import check_choice, check_number, check_text, check_whole
 from ..utils.plain import sha256
 from . import ranges
 
+#: What of the identity of class texts says what they were made of.
+ORIGIN = ('encoder', 'sentences')
+
 
 @MODELS.register_module()
 class AttributeTextHead(BaseModule):
@@ -68,7 +71,7 @@ class AttributeTextHead(BaseModule):
         )
         num_texts = len(self.vocabulary.classes) + len(self.vocabulary.backgrounds)
         self.register_buffer('class_texts', torch.zeros(num_texts, in_channels))
-        self.encoded = False
+        self.encoded = self.loaded = False
         self.origin: dict[str, str] = {}
 
     def identity(self) -> dict:
@@ -109,7 +112,7 @@ class AttributeTextHead(BaseModule):
                 f'texts in {texts.shape[1]} dimensions: set in_channels={texts.shape[1]}.'
             )
         self.class_texts.copy_(texts)
-        self.encoded = True
+        self.encoded, self.loaded = True, False
         self.origin = dict(encoder=encoder.fingerprint)
         if self.settings['mode'] != 'global':
             described = load_descriptions(self.settings['descriptions'], self.vocabulary.classes)
@@ -135,7 +138,7 @@ class AttributeTextHead(BaseModule):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
         if f'{prefix}class_texts' in state_dict:
-            self.encoded, self.origin = True, {}
+            self.encoded = self.loaded = True
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 

@@ -20,7 +20,7 @@ from ..utils.checks import shown
 from ..utils.class_lists import check_same_classes, first_different_name
 from ..utils.plain import plain, sha256_of_tensors
 from ..utils.records import first_difference, told
-from .attribute_text_head import AttributeTextHead
+from .attribute_text_head import ORIGIN, AttributeTextHead
 from .clip_backbone import FrozenCLIP, pad_to_multiple
 from .config_checks import check_preprocessor, check_test_cfg
 from .input_checks import check_images, check_samples, check_shapes, stack_tags
@@ -153,7 +153,7 @@ class ExCEL(BaseSegmentor):
     @property
     def loaded(self) -> bool:
         """Whether the class texts came with a checkpoint."""
-        return self.text_head.encoded and not self.text_head.origin
+        return self.text_head.loaded
 
     # Training -------------------------------------------------------------------------------
 
@@ -352,23 +352,37 @@ class ExCEL(BaseSegmentor):
         Here rather than above, because MMEngine and wrappers load with functions of their own,
         which at most warn.
         """
+        self.check_checkpoint(
+            {
+                name.removeprefix(prefix): tensor
+                for name, tensor in state_dict.items()
+                if name.startswith(prefix)
+            }
+        )
         stored = state_dict.pop(prefix + PROVENANCE_KEY, None)
-        if stored is not None:
-            check_provenance(_decode_provenance(stored), self.provenance())
-        given = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in state_dict.items()
-            if name.startswith(prefix)
-        }
-        wanted = self.state_dict()
-        del wanted[PROVENANCE_KEY]
+        if f'{prefix}text_head.class_texts' in state_dict:
+            self.text_head.origin = {} if stored is None else _text_origin(stored)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def check_checkpoint(self, state: Mapping[str, Tensor]) -> None:
+        """Refuse the tensors of a checkpoint that do not belong to this model.
+
+        Raises:
+            BadInput: Another CLIP, other classes, or a tensor that is missing, unknown, misshapen,
+                of another kind of number, or holds NaN or infinity; names it.
+        """
+        if PROVENANCE_KEY in state:
+            check_provenance(_decode_provenance(state[PROVENANCE_KEY]), self.provenance())
+        given, wanted = (
+            {name: tensor for name, tensor in tensors.items() if name != PROVENANCE_KEY}
+            for tensors in (state, self.state_dict())
+        )
         check_tensors(given, wanted, whole=not self._loads_parts)
-        if stored is None and not self._loads_parts:
+        if PROVENANCE_KEY not in state and not self._loads_parts:
             raise BadInput(
                 f"The checkpoint has no '{PROVENANCE_KEY}', which says which CLIP and classes it "
                 'belongs to: give a file that tools/train.py or tools/convert_checkpoint.py wrote.'
             )
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def check_provenance(stored: dict, current: dict) -> None:
@@ -409,6 +423,13 @@ def _clip_name(provenance: dict) -> str:
 def _class_names(provenance: dict) -> str:
     names = provenance['classes']
     return f'{len(names)} classes {_short(", ".join(names), most=150)}'
+
+
+def _text_origin(stored: Tensor) -> dict[str, str]:
+    """What the stored class texts were made of, which stays theirs."""
+    texts = _decode_provenance(stored).get('texts')
+    known = texts.items() if isinstance(texts, dict) else ()
+    return {name: value for name, value in known if name in ORIGIN and isinstance(value, str)}
 
 
 def _short(text: str, most: int = 80) -> str:

@@ -35,7 +35,7 @@ def read_checkpoint(path: str | Path) -> object:
     try:
         with torch.serialization.safe_globals(_PLAIN):
             return torch.load(path, map_location='cpu', weights_only=True)
-    except OSError:
+    except PermissionError:
         raise
     except Exception as error:  # whatever bytes make an unpickler raise
         raise BadInput(
@@ -84,12 +84,15 @@ def check_tensors(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], who
             or infinity; names it.
     """
     if whole:
-        for name in wanted.keys() - given.keys():
-            _refuse(name, 'is missing', 'give a whole checkpoint of this config')
-        for name in given.keys() - wanted.keys():
-            _refuse(name, 'is none of the model', 'use the config it was trained with')
-    for name in given.keys() & wanted.keys():
-        _check_tensor(name, given[name], wanted[name])
+        for name in wanted:
+            if name not in given:
+                _refuse(name, 'is missing', 'give a whole checkpoint of this config')
+        for name in given:
+            if name not in wanted:
+                _refuse(name, 'is none of the model', 'use the config it was trained with')
+    for name in given:
+        if name in wanted:
+            _check_tensor(name, given[name], wanted[name])
 
 
 @contextmanager
