@@ -29,7 +29,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser(description='Train a segmentor')
     parser.add_argument('config', help='config file')
     parser.add_argument(
-        '--resume', action='store_true', help='resume from the latest checkpoint in the work dir'
+        '--resume',
+        action='store_true',
+        help='go on from the newest intact checkpoint in the work dir',
     )
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
     parser.add_argument('--seed', type=seed, help="of everything random (default: the config's)")
@@ -66,7 +68,6 @@ def main(argv: list[str] | None = None) -> None:
         if args.amp:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-        check_parts(cfg, *NEEDED)
         # The hook does the same, but when the work dir has been written to already.
         claim = claim_run(cfg, cfg.work_dir, cfg.resume, cfg.get('load_from'))
         runner = build_runner(cfg)
