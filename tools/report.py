@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.utils.atomic import write_atomically
+from mmseg_excel.utils.atomic import check_writable, write_atomically
 from mmseg_excel.visualization.report_page import WorkDir, report_page
 
 
@@ -27,9 +27,11 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with bad_input_exits():
         work_dir = WorkDir.find(args.work_dir, args.checkpoint)
-        page = report_page(work_dir, args.images, device=args.device)
         out = args.out or args.work_dir / 'report.html'
-        write_atomically(out, page.encode())
+        check_writable(out)
+        page = report_page(work_dir, args.images, device=args.device)
+        # Names of folders need not be text.
+        write_atomically(out, page.encode('utf-8', 'replace'))
     print(out)
 
 

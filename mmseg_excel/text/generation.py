@@ -6,7 +6,6 @@ Every finished class is saved at once, so that a run can be killed and continued
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import textwrap
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import openai
 
-from ..utils.atomic import write_atomically
+from ..utils.atomic import check_writable, write_atomically
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_sequence, check_whole, shown
 from .chat import MAX_BYTES
@@ -68,7 +67,8 @@ class DescriptionStore:
     ) -> None:
         check_classes(classes)
         _check_name('name of the data set', dataset)
-        self.path = _writable(path)
+        check_writable(path)
+        self.path = Path(path)
         self.classes = tuple(classes)
         self.descriptions = Descriptions(dataset, dict(provenance), {})
         if self.path.exists():
@@ -105,25 +105,6 @@ class DescriptionStore:
         else:
             return
         raise BadInput(f'{self.path} {problem}: give another file to write.')
-
-
-def _writable(path: str | Path) -> Path:
-    """The path, if a file can be made or replaced there."""
-    path = Path(path)
-    try:
-        taken = path.exists() and not path.is_file()
-        folder = next(place for place in path.absolute().parents if place.exists())
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f'.{path.name}.'):
-            pass
-    except (OSError, ValueError) as error:
-        reason = getattr(error, 'strerror', None) or error
-        raise BadInput(
-            f'{shown(str(path), 200)} cannot be written ({reason}): give a file in a folder that '
-            'can be written to.'
-        ) from None
-    if taken:
-        raise BadInput(f"'{path}' is no file: give the name of a file to write.")
-    return path
 
 
 def _check_name(what: str, name: object) -> None:

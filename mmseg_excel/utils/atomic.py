@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from .bad_input import BadInput
+from .checks import shown
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -35,3 +39,25 @@ def naming_place(path: str | Path) -> Iterator[None]:
         if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuse a name under which no file can be written; before long work, not after it.
+
+    Raises:
+        BadInput: Names the path and the reason.
+    """
+    path = Path(path)
+    try:
+        taken = path.exists() and not path.is_file()
+        folder = next(place for place in path.absolute().parents if place.exists())
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f'.{path.name}.'):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise BadInput(
+            f'{shown(str(path), 200)} cannot be written ({reason}): give a file in a folder that '
+            'can be written to.'
+        ) from None
+    if taken:
+        raise BadInput(f"'{path}' is no file: give the name of a file to write.")

@@ -6,13 +6,13 @@ import base64
 import html
 import io
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
@@ -20,6 +20,10 @@ from PIL import Image
 from ..evaluation.published import PUBLISHED
 from ..inferencer import ExCELInferencer
 from ..text.vocabulary import VOC_CLASSES
+from ..utils.bad_input import BadInput
+from ..utils.checkpoints import read_checkpoint
+from ..utils.checks import check_whole, shown
+from ..utils.text_file import read_text
 from .convergence import COLOURS
 from .figure import heat_overlay, stretched
 from .panel import HEAT_MAP, PLAIN_TEXT
@@ -30,6 +34,8 @@ from .subject import Subject, each_subject, subjects_of_dataset
 
 SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'mmseg_excel', 'font.size': 9}
 PICTURE_WIDTH = 320
+DEEPEST, LONGEST_FACT = 5, 20_000
+WAY_OUT = 'give a folder that tools/train.py wrote'
 CURVES = {
     'Validation mIoU (%)': ('mIoU',),
     'Pseudo-label mIoU of the watched images (%)': ('pseudo_mIoU',),
@@ -66,13 +72,19 @@ class WorkDir:
 
         Raises:
             FileNotFoundError: If there is none; names the way out.
+            BadInput: If it is no folder, or if there are several configs.
         """
         folder = Path(folder)
-        configs = sorted(folder.glob('*.py'))
+        if not os.path.exists(folder):
+            raise FileNotFoundError(f'There is no work dir {shown(str(folder), 200)}: {WAY_OUT}.')
+        if not folder.is_dir():
+            raise BadInput(f"'{folder}' is no folder: {WAY_OUT}.")
+        configs = sorted(path for path in folder.glob('*.py') if path.is_file())
         if not configs:
-            raise FileNotFoundError(
-                f"'{folder}' holds no config: give a folder that tools/train.py wrote."
-            )
+            raise FileNotFoundError(f"'{folder}' holds no config: {WAY_OUT}.")
+        if len(configs) > 1:
+            names = ', '.join(path.name for path in configs)
+            raise BadInput(f"'{folder}' holds several configs ({names}): keep the run's own.")
         return cls(folder, configs[0], _find_checkpoint(folder, checkpoint))
 
 
@@ -81,11 +93,14 @@ def _find_checkpoint(folder: Path, checkpoint: str | Path | None) -> Path:
         pointer = folder / 'last_checkpoint'
         if not pointer.is_file():
             raise FileNotFoundError(f"'{folder}' has no last_checkpoint yet: give a checkpoint.")
-        checkpoint = Path(pointer.read_text().strip())
+        checkpoint = Path(read_text(pointer, 'pointer to a checkpoint').strip())
         # A work dir that has moved keeps its checkpoints beside it.
-        checkpoint = checkpoint if checkpoint.is_file() else folder / checkpoint.name
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f"There is no checkpoint '{checkpoint}'.")
+        checkpoint = checkpoint if os.path.isfile(checkpoint) else folder / checkpoint.name
+    if not os.path.isfile(checkpoint):
+        raise FileNotFoundError(
+            f'There is no checkpoint {shown(str(checkpoint), 200)}: give one that tools/train.py '
+            'wrote.'
+        )
     return Path(checkpoint)
 
 
@@ -100,13 +115,21 @@ def report_page(
         most_images: Validation images that are scored. Default: all.
         shown: Best and worst images shown, each. Default: 4.
         device: Default: the GPU if there is one.
+
+    Raises:
+        BadInput: If something in the work dir cannot be used.
+        FileNotFoundError: If something is missing.
     """
+    if most_images is not None:
+        check_whole('--images', most_images, '[1, inf)')
+    check_whole('shown', shown, '[0, inf)')
+    curves = read_scalars(work_dir.folder)
     inferencer = ExCELInferencer(work_dir.config, work_dir.checkpoint, device)
     result = score_run(inferencer, each_subject(inferencer, most_images))
     sections = [
         _notice(inferencer),
         _summary(work_dir, result),
-        _section('Curves', *_curves(read_scalars(work_dir.folder))),
+        _section('Curves', *_curves(curves)),
         _section('Scores by class', _score_table(inferencer, result)),
         _section('Confusion', _confusion(inferencer, result)),
         _section('Worst images', *_gallery(inferencer, result.images[:shown])),
@@ -208,16 +231,18 @@ def _pictures(inferencer: ExCELInferencer, subject: Subject) -> str:
 
 
 def _provenance(checkpoint: Path) -> str:
-    meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta', {})
+    content = read_checkpoint(checkpoint)
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    meta = meta if isinstance(meta, Mapping) else {}
     facts = {
         'checkpoint': checkpoint.name,
         'iteration': meta.get('iter'),
         'written': meta.get('time'),
         'seed': meta.get('seed'),
-        **_flat(meta.get('excel', {})),
+        **_flat(meta.get('excel')),
     }
     rows = ''.join(
-        f'<tr><th scope="row">{html.escape(str(key))}</th><td>{html.escape(str(value))}</td></tr>'
+        f'<tr><th scope="row">{html.escape(key)}</th><td>{html.escape(_brief(value))}</td></tr>'
         for key, value in facts.items()
         if value is not None
     )
@@ -225,7 +250,7 @@ def _provenance(checkpoint: Path) -> str:
 
 
 def _details(work_dir: WorkDir) -> str:
-    text = html.escape(work_dir.config.read_text(encoding='utf-8'))
+    text = html.escape(read_text(work_dir.config, 'config'))
     name = html.escape(work_dir.config.name)
     return f'<details><summary>{name}</summary><pre>{text}</pre></details>'
 
@@ -313,12 +338,19 @@ def _number(value: float, decimals: int) -> str:
     return '∞' if math.isinf(value) else f'{value:.{decimals}f}'
 
 
-def _flat(facts: Mapping, prefix: str = '') -> dict[str, object]:
+def _flat(facts: object, prefix: str = '', depth: int = 0) -> dict[str, object]:
+    """Nested facts by their paths, as deep as anybody writes them; nothing of what are no facts."""
     flat = {}
-    for key, value in facts.items():
+    for key, value in facts.items() if isinstance(facts, Mapping) else ():
         name = f'{prefix}{key}'
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f'{name} · ')
+        if isinstance(value, Mapping) and depth < DEEPEST:
+            flat |= _flat(value, f'{name} · ', depth + 1)
         else:
-            flat[name] = ', '.join(value) if isinstance(value, list | tuple) else value
+            flat[name] = value
     return flat
+
+
+def _brief(fact: object) -> str:
+    listed = isinstance(fact, list | tuple) and all(isinstance(item, str) for item in fact)
+    text = ', '.join(fact) if listed else str(fact)
+    return text if len(text) <= LONGEST_FACT else f'{text[:LONGEST_FACT]}...'

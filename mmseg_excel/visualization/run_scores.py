@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..evaluation.confusion import Scores, confusion_matrix, count_pairs
 from ..inferencer import ExCELInferencer
+from ..utils.bad_input import BadInput
 from .subject import Subject
 
 
@@ -35,7 +36,7 @@ def score_run(inferencer: ExCELInferencer, subjects: Iterable[Subject]) -> RunSc
     """Predict and score images.
 
     Raises:
-        ValueError: If no image has a truth.
+        BadInput: If no image has a truth.
     """
     num_classes = len(inferencer.vocabulary.classes) + 1
     total, images = 0, []
@@ -53,7 +54,7 @@ def score_run(inferencer: ExCELInferencer, subjects: Iterable[Subject]) -> RunSc
                 (Scores.from_confusion(matrix).means()['mIoU'], index, subject.image.name)
             )
     if not images:
-        raise ValueError(
+        raise BadInput(
             'No validation image has a mask to be scored with: check data_prefix.seg_map_path of '
             "the config's val_dataloader."
         )

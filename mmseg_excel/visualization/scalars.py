@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from ..utils.bad_input import BadInput
@@ -10,6 +11,7 @@ from ..utils.checks import shown
 from ..utils.text_file import read_text
 
 Curve = dict[int, float]
+LAST_STEP, MOST = 10**12, 1e30
 
 
 def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
@@ -36,7 +38,7 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
         for record in _records(file):
             step = record.get('step')
             for name, value in record.items():
-                if isinstance(step, int) and isinstance(value, int | float):
+                if step is not None and isinstance(value, int | float):
                     curves.setdefault(name, {})[step] = float(value)
     return {name: dict(sorted(curve.items())) for name, curve in curves.items()}
 
@@ -50,10 +52,18 @@ def _records(file: Path) -> list[dict]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             record = {} if number == len(lines) else None
-        if not isinstance(record, dict):
+        if not isinstance(record, dict) or not _is_drawable(record):
             raise BadInput(
                 f"'{file}', line {number} is {shown(line, 40)}, not a record of scalars: remove "
                 'the file, or the line.'
             )
         records.append(record)
     return records
+
+
+def _is_drawable(record: dict) -> bool:
+    """Whether the step is one, and numbers are no larger than a curve shows; NaN is a gap."""
+    step = record.get('step', 0)
+    numbers = [value for value in record.values() if isinstance(value, int | float)]
+    far = any(MOST < abs(number) < math.inf for number in numbers)
+    return type(step) is int and 0 <= step <= LAST_STEP and not far
