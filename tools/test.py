@@ -97,7 +97,6 @@ def main(argv: list[str] | None = None) -> None:
             apply_arguments(cfg, args)
             runner = build_runner(cfg)
         check_weights(runner)
-        runner.load_or_resume()
     with bad_input_exits_while_working():
         runner.test()
 

@@ -19,6 +19,8 @@ from . import ranges
 
 #: What of the identity of class texts says what they were made of.
 ORIGIN = ('encoder', 'sentences')
+# As long as a hash: what copies of a model say of themselves is of one size, as EMA needs it.
+_UNKNOWN = '?' * 64
 
 
 @MODELS.register_module()
@@ -72,7 +74,7 @@ class AttributeTextHead(BaseModule):
         num_texts = len(self.vocabulary.classes) + len(self.vocabulary.backgrounds)
         self.register_buffer('class_texts', torch.zeros(num_texts, in_channels))
         self.encoded = self.loaded = False
-        self.origin: dict[str, str] = {}
+        self.forget_origin()
 
     def identity(self) -> dict:
         """What the class texts are: vocabulary, settings, and hashes of what they came from."""
@@ -88,6 +90,11 @@ class AttributeTextHead(BaseModule):
     def in_channels(self) -> int:
         """Width C of CLIP's joint space."""
         return self.class_texts.shape[1]
+
+    def forget_origin(self) -> None:
+        """Say that nobody knows what the class texts were made of."""
+        known = ORIGIN[:1] if self.settings['mode'] == 'global' else ORIGIN
+        self.origin = dict.fromkeys(known, _UNKNOWN)
 
     @property
     def num_foreground(self) -> int:

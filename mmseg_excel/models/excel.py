@@ -361,7 +361,8 @@ class ExCEL(BaseSegmentor):
         )
         stored = state_dict.pop(prefix + PROVENANCE_KEY, None)
         if f'{prefix}text_head.class_texts' in state_dict:
-            self.text_head.origin = {} if stored is None else _text_origin(stored)
+            self.text_head.forget_origin()
+            self.text_head.origin |= {} if stored is None else _text_origin(stored)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def check_checkpoint(self, state: Mapping[str, Tensor]) -> None:

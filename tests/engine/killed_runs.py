@@ -63,12 +63,17 @@ def finish(pid: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def kill_around(pid: int, work_dir: Path, iteration: int, delay: float) -> bool:
-    """Kill a training, not its workers, soon after it began to write the files of an iteration.
+def kill_after(pid: int, written: Path, delay: float) -> bool:
+    """Kill a training, not its workers, soon after it began to write a file, or wrote it.
 
     False if it had finished.
+
+    Args:
+        pid: Of the training.
+        written: The file; may hold wildcards.
+        delay: Seconds.
     """
-    while not list(work_dir.glob(f'*resume_{iteration}.pth*')):
+    while not list(written.parent.glob(written.name)):
         time.sleep(0.001)
         if os.waitpid(pid, os.WNOHANG)[0]:
             return False
@@ -103,12 +108,14 @@ def main(folder: Path, seed: int, kills: int) -> None:
 
     draw = random.Random(seed)
     moments, hits, orphans, unfinished = [], 0, 0, 0
-    for _ in range(kills):
+    for number in range(kills):
         done = checkpoints_in(folder / 'killed')
         iteration = 1 + (int(done[0].stem[5:]) if done else 0)
-        moments.append((iteration, draw.uniform(0, 0.3)))
+        # Every other kill lets the iteration's checkpoint be finished, so that the run gets on.
+        name = f'iter_{iteration}.pth' if number % 2 else f'*resume_{iteration}.pth*'
+        moments.append((name, draw.uniform(0, 0.5)))
         pid = start(folder, 'killed', iterations, '--resume')
-        hits += kill_around(pid, folder / 'killed', *moments[-1])
+        hits += kill_after(pid, folder / 'killed' / name, moments[-1][1])
         orphans += outlives(pid)
         unfinished += len(unfinished_files(folder / 'killed'))
     assert finish(start(folder, 'killed', iterations, '--resume')) == 0

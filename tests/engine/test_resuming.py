@@ -75,7 +75,7 @@ def log_of(work_dir: Path) -> str:
 def test_a_run_killed_at_random_moments_ends_with_the_weights_of_the_unbroken_one(folder):
     summary = json.loads((folder / 'summary.json').read_text())
     assert summary['hits'] == len(summary['kills']) == 4
-    assert (folder / 'killed.log').read_text().count('Resumed from') >= 3
+    assert (folder / 'killed.log').read_text().count('Resumed from') >= 2
     assert_same_weights(folder / 'unbroken' / LAST, folder / 'killed' / LAST)
 
 
