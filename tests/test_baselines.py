@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
@@ -17,6 +16,7 @@ from mmseg_excel.visualization.cam import ablation
 
 from .golden.model import MODEL_NAME, golden_config, tiny_clip_file
 from .golden.reference import golden_tensor
+from .tolerance import assert_near
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 FULL = Settings(
@@ -80,7 +80,7 @@ def test_maps_of_maskclip_are_v_v_of_the_last_block():
     values = v.transpose(1, 2).flatten(2)
     tokens = trace.blocks[-2].output + block.out_proj(attention @ values)
     ours = model.neck(trace).tokens
-    torch.testing.assert_close(ours[:, 1:], tokens[:, 1:], rtol=1e-4, atol=1e-4)
+    assert_near(ours[:, 1:], tokens[:, 1:])
 
 
 def _arguments(hook: dict) -> dict:

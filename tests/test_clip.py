@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 from mmseg_excel.clip import load_clip
 from mmseg_excel.models import FrozenCLIP
 
-from .golden.model import MODEL_NAME, max_error, tiny_clip_file
+from .golden.model import MODEL_NAME, tiny_clip_file
 from .golden.reference import golden, golden_tensor, tiny_clip_state
+from .tolerance import assert_near
 
 
 @pytest.fixture(scope='module')
@@ -24,7 +25,7 @@ def clip():
 def test_text_encoder_matches_the_reference(clip):
     encoder = clip.text_encoder()
     prompts = [f'a clean origami {name}.' for name in golden()['prompt_names']]
-    assert max_error(encoder(prompts), golden()['text_features']) < 1e-4
+    assert_near(encoder(prompts), golden()['text_features'])
     assert torch.equal(encoder.tokenizer(prompts), golden_tensor('prompt_tokens').to(torch.int64))
 
 

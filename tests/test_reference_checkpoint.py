@@ -11,8 +11,9 @@ from mmseg.registry import MODELS
 from mmseg_excel.inferencer import load_weights
 
 from .datasets.tools import run_tool
-from .golden.model import golden_config, max_error
+from .golden.model import golden_config
 from .golden.reference import decoder_state, golden, golden_tensor, tiny_clip_state
+from .tolerance import assert_near
 
 
 @pytest.fixture(scope='module')
@@ -52,7 +53,7 @@ def test_converted_weights_give_the_logits_of_the_reference(converted):
     model = MODELS.build(golden_config()).eval()
     load_weights(model, converted)  # strict: all that the model wants and nothing else
     with torch.no_grad():
-        assert max_error(model.lowres_logits(golden_tensor('image')), golden()['seg_logits']) < 1e-4
+        assert_near(model.lowres_logits(golden_tensor('image')), golden()['seg_logits'])
     assert model.text_head.encoded
 
 

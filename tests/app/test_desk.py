@@ -7,6 +7,7 @@ import pytest
 from mmseg_excel.app.desk import Desk
 from mmseg_excel.app.examples import toy_scenes
 from mmseg_excel.visualization.attention import attention_from, attention_matrices
+from tests.tolerance import assert_near
 
 SCENES = toy_scenes(3)
 PIXELS = SCENES[0].image
@@ -23,7 +24,7 @@ def test_the_models_classes_are_asked_as_in_the_method(desk):
     reply = ask(desk, ['cat', 'boat'])
     expected = desk.inferencer(np.ascontiguousarray(PIXELS[..., ::-1]), ['boat', 'cat'])[0]
     assert reply.answer.tags == ('boat', 'cat')
-    assert np.allclose(reply.answer.maps, expected.maps, atol=1e-6)
+    assert_near(reply.answer.maps, expected.maps)
     assert np.array_equal(reply.answer.pseudo_label.labels, expected.pseudo_label.labels)
     assert np.array_equal(reply.answer.prediction.labels, expected.prediction.labels)
     assert 'All 10 classes of the model compete' in reply.remark

@@ -13,6 +13,7 @@ from mmseg_excel.engine import CompileHook
 
 from ..golden.model import build_golden_model, golden_samples
 from ..golden.reference import golden_tensor
+from ..tolerance import GRADIENTS, LOSSES, assert_near
 
 pytestmark = pytest.mark.skipif(
     not shutil.which('c++'), reason='torch.compile needs a C++ compiler on a CPU'
@@ -27,8 +28,7 @@ def test_losses_and_gradients_stay_and_the_checkpoint_too():
     compiled = _losses_and_gradients(model)
     assert list(model.state_dict()) == names
     for name, value in eager.items():
-        scale = value.abs().max().clamp(min=1e-8)
-        assert (compiled[name] - value).abs().max() < 1e-4 * scale, name
+        assert_near(compiled[name], value, LOSSES if name.startswith('loss') else GRADIENTS, name)
 
 
 def test_refined_scores_stay_whatever_the_number_of_classes():
@@ -39,7 +39,7 @@ def test_refined_scores_stay_whatever_the_number_of_classes():
     eager = [refine(images, given) for given in scores]
     CompileHook().before_train(SimpleNamespace(model=model))
     for given, expected in zip(scores, eager, strict=True):
-        torch.testing.assert_close(refine(images, given), expected, rtol=0, atol=2e-5)
+        assert_near(refine(images, given), expected)
 
 
 def _losses_and_gradients(model) -> dict[str, torch.Tensor]:

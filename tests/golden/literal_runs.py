@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmarks.literal.clip import Encoding, encode_image
 from benchmarks.literal.decoder import AdapterAndDecoder, dynamic_relation
 from tests.golden.reference import decoder_state, golden_tensor, tiny_clip_state
+from tests.tolerance import assert_near
 
 
 @cache
@@ -35,6 +36,5 @@ def class_texts() -> Tensor:
     return golden_tensor('text_attr').T
 
 
-def assert_golden(actual: Tensor, name: str, atol: float = 1e-4) -> None:
-    expected = golden_tensor(name).to(actual.dtype)
-    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
+def assert_golden(actual: Tensor, name: str) -> None:
+    assert_near(actual, golden_tensor(name), name=name)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 VOC = Path(__file__).parent / 'voc'
@@ -35,6 +36,11 @@ def decoder_state() -> dict[str, Tensor]:
 def golden_tensor(name: str) -> Tensor:
     """Return a private copy of one golden array as a tensor."""
     return torch.from_numpy(golden()[name].copy())
+
+
+def full_resolution_logits() -> Tensor:
+    """Return the golden logits as large as the images; their best classes are the prediction."""
+    return F.interpolate(golden_tensor('seg_logits'), (320, 320), mode='bilinear')
 
 
 def _load(name: str) -> Mapping[str, np.ndarray]:

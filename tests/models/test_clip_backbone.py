@@ -14,6 +14,7 @@ from mmseg_excel.datasets.toy.scenes import generate_scene
 from mmseg_excel.models.clip_backbone import FrozenCLIP, pad_to_multiple, resize_position_embedding
 from tests.golden.model import build_golden_model, golden_config, golden_samples
 from tests.golden.reference import golden_tensor, tiny_clip_state
+from tests.tolerance import assert_near
 
 
 @cache
@@ -31,7 +32,7 @@ def test_plain_pass_is_the_tower_itself():
     trace = backbone()(images)
     ours = trace.project(trace.blocks[-1].output)[:, 0]
     with torch.no_grad():
-        torch.testing.assert_close(ours, backbone().tower(images), rtol=1e-4, atol=1e-4)
+        assert_near(ours, backbone().tower(images))
 
 
 @pytest.mark.parametrize(('height', 'width'), [(32, 32), (48, 80), (240, 64), (16, 16)])
@@ -42,8 +43,8 @@ def test_every_block_on_any_grid(height, width):
     literal = encode_image(tiny_clip_state(), images, num_calibrated=1)
     # With one calibrated block, the literal outputs before the last two are the blocks' own.
     for block, output in zip(trace.blocks[:10], literal.outputs[:10], strict=True):
-        torch.testing.assert_close(block.output, output, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(trace.blocks[-1].output, literal.tokens, rtol=1e-4, atol=1e-4)
+        assert_near(block.output, output)
+    assert_near(trace.blocks[-1].output, literal.tokens)
 
 
 def test_kept_attention_changes_nothing_and_is_clips_own():
@@ -51,10 +52,10 @@ def test_kept_attention_changes_nothing_and_is_clips_own():
     plain, keeping = backbone()(images), backbone()(images, attention_layers=6)
     literal = encode_image(tiny_clip_state(), images, num_calibrated=12)
     for layer, (block, other) in enumerate(zip(plain.blocks, keeping.blocks, strict=True)):
-        torch.testing.assert_close(other.output, block.output, rtol=1e-5, atol=1e-5)
+        assert_near(other.output, block.output)
         assert (other.attention is None) == (layer < 6)
     for block, summed in zip(keeping.blocks[6:], literal.attention[-6:], strict=True):
-        torch.testing.assert_close(block.attention, summed, rtol=1e-5, atol=1e-5)
+        assert_near(block.attention, summed)
 
 
 @pytest.mark.parametrize(('height', 'width'), [(50, 70), (33, 48), (17, 31), (1, 1), (64, 63)])
@@ -72,7 +73,7 @@ def test_odd_sizes_are_padded_with_the_mean_colour(height, width):
 def test_position_embedding_is_resized_from_its_own_grid(grid):
     embedding = tiny_clip_state()['visual.positional_embedding']
     resized = resize_position_embedding(embedding, (14, 14), grid)
-    torch.testing.assert_close(resized, resize_position(embedding, *grid), rtol=1e-5, atol=1e-6)
+    assert_near(resized, resize_position(embedding, *grid))
 
 
 def test_a_size_seen_before_leaves_no_trace():

@@ -3,6 +3,7 @@ import torch
 
 from benchmarks.literal.pseudo_labels import pixel_adaptive_refinement, pixel_affinity
 from mmseg_excel.models.pixel_adaptive import PixelAdaptiveRefinement
+from tests.tolerance import FEATURES, assert_near, assert_same_labels
 
 
 def random_images(batch, height, width, seed=0):
@@ -28,8 +29,10 @@ def test_agrees_with_the_literal_refinement(batch, channels, height, width):
     scores = random_scores(batch, channels, height, width)
     refined = PixelAdaptiveRefinement()(images, scores)
     literal = pixel_adaptive_refinement(images, scores)
-    torch.testing.assert_close(refined, literal, rtol=0, atol=2e-5)
-    assert torch.equal(refined.argmax(dim=1), literal.argmax(dim=1))
+    assert_near(refined, literal)
+    # Averages amplify no rounding; random scores of many classes often lie close together.
+    labels = refined.argmax(dim=1), literal.argmax(dim=1)
+    assert_same_labels(*labels, literal, dim=1, bound=FEATURES / 10)
 
 
 @pytest.mark.parametrize('kind', ['flat', 'one bright pixel', 'two greys', 'not bytes', 'negative'])
@@ -45,7 +48,7 @@ def test_weights_agree_with_double_precision(kind):
         images = random_scores(1, 3, 60, 60) - 0.5
     weights = PixelAdaptiveRefinement().affinity(images)[:, 0]
     exact = pixel_affinity(images.double())[0, 0]
-    assert (weights.double().sum(dim=0) - 1.01).abs().max() < 1e-5
+    assert (weights.double().sum(dim=0) - 1.01).abs().max() < FEATURES
     torch.testing.assert_close(weights.double(), exact, rtol=0, atol=2e-4)
 
 
@@ -55,7 +58,7 @@ def test_absent_classes_change_nothing():
     alone = refine(images[:1], scores[:1, :2])
     scores[0, 2:] = 0
     together = refine(images, scores)
-    torch.testing.assert_close(together[:1, :2], alone, rtol=0, atol=1e-6)
+    assert_near(together[:1, :2], alone)
     assert not together[0, 2:].any()
     assert together[1].flatten(1).any(dim=1).all()
 
@@ -66,7 +69,7 @@ def test_images_of_a_batch_do_not_touch_each_other():
     together = refine(images, scores)
     for index in range(3):
         alone = refine(images[index : index + 1], scores[index : index + 1])
-        torch.testing.assert_close(together[index : index + 1], alone, rtol=0, atol=1e-6)
+        assert_near(together[index : index + 1], alone)
 
 
 def test_scores_do_not_leak_across_an_edge():

@@ -8,6 +8,7 @@ from benchmarks.literal.clip import encode_image
 from mmseg_excel.models.svc_neck import SVCNeck
 from tests.golden.model import build_golden_model, golden_config
 from tests.golden.reference import tiny_clip_state
+from tests.tolerance import assert_near
 
 MODES = ('qkv', 'q-q', 'k-k', 'v-v', 'q-k')
 BLOCKS = 12
@@ -45,26 +46,26 @@ def test_calibration_agrees_with_the_literal_one(mode, num_layers):
     images = random_images(48, 48)
     ours = calibrate(images, mode=mode, num_layers=num_layers)
     literal = encode_image(tiny_clip_state(), images, mode=mode, num_calibrated=num_layers)
-    torch.testing.assert_close(ours.tokens, literal.calibrated, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(ours.embeddings(), literal.features, rtol=1e-4, atol=1e-4)
+    assert_near(ours.tokens, literal.calibrated)
+    assert_near(ours.embeddings(), literal.features)
     for features, output in zip(ours.features, literal.outputs, strict=True):
-        torch.testing.assert_close(features, output[:, 1:], rtol=1e-4, atol=1e-4)
+        assert_near(features, output[:, 1:])
     for attention, expected in zip(ours.attention, literal.attention[-6:], strict=True):
-        torch.testing.assert_close(attention, expected[:, 1:, 1:], rtol=1e-4, atol=1e-5)
+        assert_near(attention, expected[:, 1:, 1:])
 
 
 def test_all_blocks_calibrated():
     images = random_images(32, 32)
     ours = calibrate(images, num_layers=BLOCKS)
     literal = encode_image(tiny_clip_state(), images, num_calibrated=BLOCKS)
-    torch.testing.assert_close(ours.tokens, literal.calibrated, rtol=1e-4, atol=1e-4)
+    assert_near(ours.tokens, literal.calibrated)
 
 
 def test_no_block_calibrated_is_plain_clip():
     images = random_images()
     ours = calibrate(images, num_layers=0)
     literal = encode_image(tiny_clip_state(), images)
-    torch.testing.assert_close(ours.tokens, literal.tokens, rtol=1e-4, atol=1e-4)
+    assert_near(ours.tokens, literal.tokens)
     for features, block in zip(ours.features, ours.trace.blocks, strict=True):
         assert torch.equal(features, block.output[:, 1:])
 
@@ -77,7 +78,7 @@ def test_closed_form_of_the_dynamic_shift_is_a_second_pass(mode, num_layers):
     second_pass = encode_image(
         tiny_clip_state(), images, mode=mode, num_calibrated=num_layers, relation=relation
     )
-    torch.testing.assert_close(ours, second_pass.features, rtol=1e-3, atol=1e-4)
+    assert_near(ours, second_pass.features)
 
 
 @pytest.mark.parametrize(('height', 'width'), [(64, 96), (16, 80), (112, 48)])
@@ -86,7 +87,7 @@ def test_closed_form_on_grids_that_are_not_square(height, width):
     relation = random_relation(2, height * width // 256, seed=1)
     ours = calibrate(images).shifted_embeddings(relation)
     second_pass = encode_image(tiny_clip_state(), images, relation=relation)
-    torch.testing.assert_close(ours, second_pass.features, rtol=1e-3, atol=1e-4)
+    assert_near(ours, second_pass.features)
 
 
 def test_dynamic_maps_of_the_model_are_those_of_a_second_pass():
@@ -99,7 +100,7 @@ def test_dynamic_maps_of_the_model_are_those_of_a_second_pass():
         fused = model()._fuse(model().extract_feat(images))
     second_pass = encode_image(tiny_clip_state(), images, relation=dynamic_relation(fused))
     maps = patch_text_maps(second_pass.features, model().text_head.class_texts, 20)
-    torch.testing.assert_close(ours.flatten(2).transpose(1, 2), maps, rtol=0, atol=1e-4)
+    assert_near(ours.flatten(2).transpose(1, 2), maps)
 
 
 def test_no_relation_is_no_shift():
@@ -113,12 +114,8 @@ def test_images_of_a_batch_do_not_touch_each_other():
     together = calibrate(images)
     for index in range(3):
         alone = calibrate(images[index : index + 1])
-        torch.testing.assert_close(
-            together.tokens[index : index + 1], alone.tokens, rtol=1e-4, atol=1e-5
-        )
-        torch.testing.assert_close(
-            together.attention[:, index], alone.attention[:, 0], rtol=1e-4, atol=1e-6
-        )
+        assert_near(together.tokens[index : index + 1], alone.tokens)
+        assert_near(together.attention[:, index], alone.attention[:, 0])
 
 
 def test_prediction_never_computes_attention_for_the_affinity(monkeypatch):

@@ -10,6 +10,7 @@ from torch import nn
 from mmseg_excel.models.tta import ExCELTTAModel
 from tests.golden.model import build_golden_model
 from tests.golden.reference import golden, golden_tensor
+from tests.tolerance import assert_near, assert_same_labels
 
 SIDES = (320, 224, 384, 480)
 EXACT_CRF = dict(type='DenseCRF', min_probability=0.0)
@@ -59,8 +60,8 @@ def sample_with(logits, path=''):
 def test_views_made_on_the_device_equal_the_reference(golden_model):
     [merged] = ExCELTTAModel(golden_model).test_step(batch_of(photograph()))
     expected = sum(reference_views()) / 8
-    assert (merged.seg_logits.data - expected).abs().max() < 1e-4
-    assert torch.equal(merged.pred_sem_seg.data[0], expected.argmax(0))
+    assert_near(merged.seg_logits.data, expected)
+    assert_same_labels(merged.pred_sem_seg.data[0], expected.argmax(0), expected)
 
 
 def test_images_of_one_batch_do_not_influence_each_other(golden_model):
@@ -70,22 +71,21 @@ def test_images_of_one_batch_do_not_influence_each_other(golden_model):
     for image, merged in zip(images, together, strict=True):
         [alone] = model.test_step(batch_of(image))
         assert merged.seg_logits.data.shape == (21, *image.shape[1:])
-        assert (merged.seg_logits.data - alone.seg_logits.data).abs().max() < 1e-4
+        assert_near(merged.seg_logits.data, alone.seg_logits.data)
 
 
 def test_a_mirrored_photograph_gives_the_mirrored_answer(golden_model):
     model = ExCELTTAModel(golden_model, size=64, scales=(1.0,))
     [plain] = model.test_step(batch_of(photograph()))
     [mirrored] = model.test_step(batch_of(photograph().flip(-1)))
-    difference = plain.seg_logits.data - mirrored.seg_logits.data.flip(-1)
-    assert difference.abs().max() < 1e-4
+    assert_near(mirrored.seg_logits.data.flip(-1), plain.seg_logits.data)
 
 
 def test_without_flip_only_the_plain_views_count(golden_model):
     model = ExCELTTAModel(golden_model, flip=False)
     [merged] = model.test_step(batch_of(photograph()))
     expected = sum(reference_views()[::2]) / 4
-    assert (merged.seg_logits.data - expected).abs().max() < 1e-4
+    assert_near(merged.seg_logits.data, expected)
 
 
 def test_views_of_the_pipeline_are_merged_as_well(golden_model):
@@ -107,8 +107,8 @@ def test_equals_the_reference_without_the_view_it_forgets():
     views[1] = views[0]  # the reference counts the first view twice instead of mirroring it
     [merged] = ExCELTTAModel(Segmentor()).merge_preds([[sample_with(view) for view in views]])
     expected = golden_tensor('infer_msc_logits_val')[0]
-    assert (merged.seg_logits.data - expected).abs().max() < 1e-4
-    assert torch.equal(merged.pred_sem_seg.data[0], expected.argmax(0))
+    assert_near(merged.seg_logits.data, expected)
+    assert_same_labels(merged.pred_sem_seg.data[0], expected.argmax(0), expected)
 
 
 def test_merges_logits_not_probabilities():

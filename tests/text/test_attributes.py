@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from mmseg_excel.text.attributes import cluster_attributes, hunt_attributes, hunting_weights
 from tests.golden.reference import golden_tensor
+from tests.tolerance import assert_near
 
 N = 20  # foreground classes
 
@@ -32,7 +33,7 @@ def literal_hunt(class_texts, attributes, keep_ratio, attribute_weight):
 def test_hunting_in_the_golden_bank(keep_ratio, name):
     texts, bank = golden_tensor('text_features')[:N], golden_tensor('attr_bank').T
     hunted = hunt_attributes(texts, bank, keep_ratio)
-    torch.testing.assert_close(hunted, golden_tensor(name).T[:N], atol=1e-6, rtol=0)
+    assert_near(hunted, golden_tensor(name).T[:N])
 
 
 @pytest.mark.parametrize('keep_ratio', [0.1, 0.5, 0.9, 1.0])
@@ -41,7 +42,7 @@ def test_hunting_is_the_formula(keep_ratio, attribute_weight):
     generator = torch.Generator().manual_seed(0)
     texts = F.normalize(torch.randn(5, 8, generator=generator), dim=1)
     attributes = torch.randn(23, 8, generator=generator)
-    torch.testing.assert_close(
+    assert_near(
         hunt_attributes(texts, attributes, keep_ratio, attribute_weight),
         literal_hunt(texts, attributes, keep_ratio, attribute_weight),
     )
@@ -51,7 +52,7 @@ def test_each_class_keeps_its_best_attributes():
     texts, bank = golden_tensor('text_features')[:N], golden_tensor('attr_bank').T
     weights = hunting_weights(texts, bank, keep_ratio=0.5)
     assert ((weights > 0).sum(1) == 8).all()
-    torch.testing.assert_close(weights.sum(1), torch.ones(N))
+    assert_near(weights.sum(1), torch.ones(N))
     similarity = texts @ bank.T
     worst_kept = similarity.masked_fill(weights == 0, 2).amin(1)
     best_dropped = similarity.masked_fill(weights > 0, -2).amax(1)
@@ -68,7 +69,7 @@ def test_small_banks_drop_nothing_and_stay_finite(num_attributes):
 
 def test_no_weight_means_no_attributes():
     texts, bank = golden_tensor('text_features')[:N], golden_tensor('attr_bank').T
-    torch.testing.assert_close(hunt_attributes(texts, bank, attribute_weight=0.0), texts)
+    assert_near(hunt_attributes(texts, bank, attribute_weight=0.0), texts)
 
 
 @pytest.mark.parametrize('keep_ratio', [0, -0.1, 1.01, float('nan')])
@@ -80,7 +81,7 @@ def test_a_keep_ratio_out_of_range_is_refused(keep_ratio):
 def test_clustering_gives_the_golden_bank():
     embeddings = golden_tensor('desc_embeddings')
     attributes, clusters = cluster_attributes(embeddings, 16)
-    torch.testing.assert_close(attributes, golden_tensor('attr_bank').T, atol=1e-6, rtol=0)
+    assert_near(attributes, golden_tensor('attr_bank').T)
     flags = np.zeros((N, 16), np.uint8)
     flags[golden_tensor('desc_class_index'), clusters] = 1
     assert (flags == golden_tensor('attr_flag').numpy()).all()
@@ -90,7 +91,7 @@ def test_centroids_are_the_means_of_their_clusters_and_not_normalised():
     embeddings = golden_tensor('desc_embeddings')
     attributes, clusters = cluster_attributes(embeddings, 16)
     for index, attribute in enumerate(attributes):
-        torch.testing.assert_close(attribute, embeddings[clusters == index].mean(0))
+        assert_near(attribute, embeddings[clusters == index].mean(0))
     assert attributes.norm(dim=1).min() < 0.99
 
 

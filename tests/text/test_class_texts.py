@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmseg_excel.text.class_texts import build_class_texts
 from mmseg_excel.text.vocabulary import get_vocabulary
 from tests.golden.reference import golden_tensor
+from tests.tolerance import assert_near
 
 VOC = get_vocabulary('voc')
 
@@ -23,12 +24,12 @@ def test_attributes_are_the_references(encoder, description_file, tmp_path, keep
         keep_ratio=keep_ratio,
         cache_dir=tmp_path,
     )
-    torch.testing.assert_close(texts, golden_tensor(name).T, atol=1e-5, rtol=0)
+    assert_near(texts, golden_tensor(name).T)
 
 
 def test_global_texts_are_the_references_and_need_no_file(encoder):
     texts = build_class_texts(encoder, VOC, mode='global')
-    torch.testing.assert_close(texts, golden_tensor('text_features'), atol=1e-5, rtol=0)
+    assert_near(texts, golden_tensor('text_features'))
     assert encoder.read == VOC.texts
 
 
@@ -39,8 +40,8 @@ def test_fused_texts_are_the_mean_of_a_class_and_its_own_sentences(encoder, desc
     for index in (0, 7, 19):
         everything = torch.cat([prompts[index : index + 1], sentences[own == index]])
         expected = F.normalize(everything.mean(0), dim=0)
-        torch.testing.assert_close(texts[index], expected, atol=1e-5, rtol=0)
-    torch.testing.assert_close(texts[20:], prompts[20:], atol=1e-5, rtol=0)
+        assert_near(texts[index], expected)
+    assert_near(texts[20:], prompts[20:])
 
 
 def test_a_subset_of_classes_uses_only_its_own_sentences(encoder, description_file, tmp_path):
@@ -49,7 +50,7 @@ def test_a_subset_of_classes_uses_only_its_own_sentences(encoder, description_fi
         encoder, pets, descriptions=description_file, num_attributes=4, cache_dir=tmp_path
     )
     assert texts.shape == (3, 64)
-    torch.testing.assert_close(texts.norm(dim=1), torch.ones(3))
+    assert_near(texts.norm(dim=1), torch.ones(3))
     assert len(encoder.read) == 3 + 10
 
 

@@ -32,6 +32,8 @@ from mmseg_excel.visualization.subject import Subject, subjects_of_files
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
 import visualize  # noqa: E402
 
+from tests.tolerance import FEATURES, assert_near
+
 
 @pytest.fixture(scope='module')
 def subject(inferencer, picture_file) -> Subject:
@@ -63,13 +65,13 @@ def test_ablation_columns_are_the_calibrations_they_name(inferencer, subject):
             'SVC': SVCNeck(5, 'qkv'),
         }.items():
             ours = inferencer.maps(subject.image, inferencer.vocabulary, stages[name])
-            assert torch.allclose(ours, static_maps(neck, head)(trace), atol=1e-6), name
+            assert_near(ours, static_maps(neck, head)(trace), name=name)
     finally:
         head.class_texts = kept
     dynamic = inferencer.model.class_activation_maps(subject.image.inputs, dynamic=True)
     settings = replace(stages['+ LVC'], texts='global')
     ours = inferencer.maps(subject.image, inferencer.vocabulary, settings)
-    assert torch.allclose(ours, dynamic, atol=1e-5)
+    assert_near(ours, dynamic)
 
 
 def test_attention_matrices_are_clips(inferencer, subject):
@@ -77,12 +79,12 @@ def test_attention_matrices_are_clips(inferencer, subject):
     matrices = attention_matrices(inferencer, subject.image)
     calibration = inferencer.model.neck(subject.image.trace)
     heads = subject.image.trace.num_heads
-    assert torch.allclose(matrices['q-k'] * heads, calibration.attention[-1][0], atol=1e-6)
+    assert_near(matrices['q-k'] * heads, calibration.attention[-1][0])
     for name in ('q-q', 'k-k', 'SVC'):
-        assert (matrices[name].sum(dim=1) <= 1 + 1e-5).all()
+        assert (matrices[name].sum(dim=1) <= 1 + FEATURES).all()
     assert torch.allclose(matrices['q-q'].diagonal(), matrices['q-q'].amax(dim=1), atol=0.05)
     added = (matrices['SVC + LVC'] - matrices['SVC']).sum(dim=1)
-    assert torch.allclose(added, torch.ones_like(added), atol=1e-5)
+    assert_near(added, torch.ones_like(added))
 
 
 def test_a_point_finds_its_patch(subject):
@@ -126,7 +128,7 @@ def test_attributes_are_those_the_class_resembles_most(inferencer):
 def test_attribute_responses_differ(inferencer, subject):
     responses = attribute_responses(inferencer, subject.image, [0, 1])
     assert responses.shape == (2, 90, 120)
-    assert 0 <= responses.min() and responses.max() <= 1 + 1e-5
+    assert 0 <= responses.min() and responses.max() <= 1 + FEATURES
     assert np.abs(responses[0] - responses[1]).max() > 0.05
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mmseg_excel.inferencer import CONFIGS, ExCELInferencer
 from mmseg_excel.text.class_texts import build_class_texts
+from tests.tolerance import assert_near, assert_same_labels
 
 TAGS = ['cat', 'dog']
 
@@ -28,14 +29,13 @@ def test_answers_are_the_models_own(inferencer, image):
     maps = model.class_activation_maps(image.inputs, dynamic=True)
     index = inferencer.vocabulary.classes.index('cat')
     expected = torch.nn.functional.interpolate(maps[:, [index]], (90, 120), mode='bilinear')
-    assert np.abs(answer.maps[0] - expected[0, 0].numpy()).max() < 1e-5
+    assert_near(answer.maps[0], expected[0, 0])
 
     labels = model.pseudo_labels(image.inputs, [sample], dynamic=True)
     dense = torch.nn.functional.interpolate(labels.dense_scores(21), (90, 120), mode='bilinear')
-    agreeing = (answer.pseudo_label.labels == dense[0].argmax(0).numpy()).mean()
-    assert agreeing > 0.999
-    prediction = model.predict(image.inputs, [sample])[0].pred_sem_seg.data[0].numpy()
-    assert (answer.prediction.labels == prediction).mean() > 0.999
+    assert_same_labels(answer.pseudo_label.labels, dense[0].argmax(0), dense[0])
+    logits = model.predict(image.inputs, [sample])[0].seg_logits.data
+    assert_same_labels(answer.prediction.labels, logits.argmax(0), logits)
 
 
 def _sample(inferencer, tags):
@@ -80,7 +80,7 @@ def test_texts_of_the_configs_classes_are_the_text_heads(inferencer):
         num_attributes=8,
         keep_ratio=0.5,
     )
-    assert torch.allclose(ours, theirs, atol=1e-6)
+    assert_near(ours, theirs)
 
 
 def test_any_words_can_be_asked(inferencer, image):

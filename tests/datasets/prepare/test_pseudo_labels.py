@@ -26,6 +26,7 @@ from mmseg_excel.postprocess import DenseCRF, read_rgb
 from mmseg_excel.postprocess.crf_pool import CRFPool
 from mmseg_excel.utils.records import record_path
 
+from ...tolerance import FEATURES, assert_same_labels
 from ..tools import run_tool
 
 ROOT = Path(__file__).parents[3]
@@ -96,9 +97,9 @@ def labels_in(folder: Path) -> dict[str, np.ndarray]:
 def test_labels_are_the_models(model, dataset, tmp_path, dynamic):
     written = export_pseudo_labels(model, dataset, tmp_path / 'out', dynamic=dynamic, num_workers=0)
     assert written == 3
-    for index, (name, label) in enumerate(labels_in(tmp_path / 'out').items()):
+    for index, label in enumerate(labels_in(tmp_path / 'out').values()):
         scores = expected_scores(model, dataset, index, dynamic)
-        assert np.array_equal(label, scores.argmax(dim=0)), name
+        assert_same_labels(label, scores.argmax(dim=0), scores)
     assert set(np.unique(labels_in(tmp_path / 'out')['two'])) <= {0, 9}
     assert not labels_in(tmp_path / 'out')['three'].any()
 
@@ -112,7 +113,8 @@ def test_confidence_is_the_lead_and_the_band_ignores_small_leads(model, dataset,
         lead = best - second
         with Image.open(leads / f'{name}.png') as image:
             assert np.abs(np.array(image) - 255 * lead.numpy()).max() <= 0.51
-        assert np.array_equal(label == 255, lead.numpy() < 0.3)
+        clear = (lead - 0.3).abs().numpy() > 2 * FEATURES
+        assert np.array_equal((label == 255)[clear], lead.numpy()[clear] < 0.3)
     assert (labels_in(out)['one'] == 255).any() and (labels_in(out)['one'] != 255).any()
 
 
@@ -153,7 +155,8 @@ def test_processes_share_the_images(model, config, settings, dataset, root):
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     assert sorted(re.findall(r'(\d) new labels', run.stdout)) == ['1', '2']
     alone, shared = labels_in(root / 'alone'), labels_in(root / 'shared')
-    assert all(np.array_equal(alone[name], shared[name]) for name in TAGS)
+    for index, name in enumerate(TAGS):
+        assert_same_labels(shared[name], alone[name], expected_scores(model, dataset, index))
 
 
 def test_the_tool_reads_no_mask_and_names_broken_images(config, settings, root, capsys):
