@@ -41,7 +41,14 @@ setup(
     ],
     extras_require={
         # The MMSegmentation stack is an extra: whoever has one keeps it.
-        'onedl': ['onedl-mmengine>=0.10.8', 'onedl-mmcv>=2.3', 'onedl-mmsegmentation>=1.3'],
+        # Earlier ones import compiled operators that their mmcv does not bring; these need NumPy 2,
+        # which PyTorch takes from 2.3 on.
+        'onedl': [
+            'onedl-mmengine>=0.10.8',
+            'onedl-mmcv>=2.3',
+            'onedl-mmsegmentation>=1.4',
+            'torch>=2.3',
+        ],
         'openmmlab': ['mmengine>=0.10.4', 'mmcv>=2.1', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
         # The page of tools/app.py.
         'app': ['gradio>=6'],

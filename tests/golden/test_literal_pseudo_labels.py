@@ -15,7 +15,8 @@ from benchmarks.literal.pseudo_labels import (
     transition_matrix,
 )
 from tests.golden.literal_runs import assert_golden, static_encoding
-from tests.golden.reference import golden, golden_tensor
+from tests.golden.reference import FLAT_MAPS, golden, golden_tensor
+from tests.tolerance import assert_same_labels
 
 CASES = [(phase, index) for phase in ('static', 'dynamic') for index in (0, 1)]
 
@@ -129,7 +130,8 @@ class TestEdgeCases:
         image = golden_tensor('unit_image01')[None]
         scores = pixel_adaptive_refinement(image, stack[None])[0]
         expected = golden_tensor(f'unit_{case}_pseudo').long()
-        assert torch.equal(to_class_ids(scores, range(5)), expected)
+        labels = to_class_ids(scores, range(5))
+        assert_same_labels(labels, expected, scores, bound=FLAT_MAPS, undecided=1e-3)
 
 
 def test_validation_labels_of_the_reference():
