@@ -12,6 +12,7 @@ from mmseg_excel.datasets.class_names import class_names
 from mmseg_excel.datasets.lists import read_list
 from mmseg_excel.evaluation import Report
 from mmseg_excel.evaluation.folders import score_folder
+from mmseg_excel.evaluation.report import check_published
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -45,6 +46,10 @@ def names_in(folder: Path) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     with bad_input_exits():
+        check_published(args.published)
+        for folder in (args.predictions, args.truths):
+            if not folder.is_dir():
+                raise FileNotFoundError(f'{folder} is no folder of masks.')
         classes = ['background', *class_names(args.classes)]
         names = read_list(args.list) if args.list else names_in(args.predictions)
         scores = score_folder(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-import multiprocessing
 import os
 import resource
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from ..engine.small_checkpoint_hook import package_versions
 from ..evaluation import ConfusionMatrixMetric
 from ..models import ExCEL
 from ..utils.atomic import write_atomically
+from ..utils.parallel import end_with_parent
 from .runs import TRAINING_SPLIT, Run
 
 RESULT = 'result.json'
@@ -47,7 +46,7 @@ def execute(run: Run, folder: Path, device: str) -> None:
         device: ``'cpu'``, ``'cuda:0'``...
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _end_with_parent()
+    end_with_parent()
     _log_to(folder / LOG)
     if device != 'cpu':
         torch.cuda.set_device(device)
@@ -140,18 +139,6 @@ def _evaluate(
 
 
 # The process ----------------------------------------------------------------------------------
-
-
-def _end_with_parent() -> None:
-    """End this process soon after the sweep that started it is killed."""
-    parent = multiprocessing.parent_process().pid
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -9,34 +9,45 @@ import numpy as np
 from PIL import Image
 
 from ..utils.atomic import write_atomically
-from ..utils.images import why_unreadable
+from ..utils.bad_input import BadInput
+from ..utils.images import open_image
 from .palette import voc_palette
 
 IGNORED = 255
+#: Of Pillow: palette, grey and black-and-white, at most 8 bits.
+_MODES = ('P', 'L', '1')
 
 
 def read_mask(path: str | Path, num_classes: int) -> np.ndarray:
     """Read a palette or grey mask, uint8 (H, W), with values below ``num_classes`` or 255.
 
     Raises:
-        ValueError: it cannot be decoded, is a colour image, or holds other values.
+        FileNotFoundError: there is no such file.
+        BadInput: it cannot be decoded, is a colour image, or holds other values.
     """
-    reason = why_unreadable(str(path))
-    if reason:
-        raise ValueError(f'{path} {reason}')
-    with Image.open(path) as image:
-        if image.mode not in ('P', 'L'):
-            raise ValueError(f'{path} is a colour image ({image.mode}), not a palette mask')
-        mask = np.asarray(image)
+    with open_image(path) as image:
+        if image.mode not in _MODES:
+            kind = 'of 16 bits' if image.mode.startswith('I') else 'a colour image'
+            raise BadInput(
+                f'{path} is {kind} ({image.mode}), not a palette mask: a mask holds one class '
+                'index of 8 bits per pixel, in a palette or grey PNG'
+            )
+        if image.format == 'JPEG':
+            raise BadInput(f'{path} is a JPEG, which blurs labels: save masks as PNG')
+        mask = np.asarray(image).astype(np.uint8)
     check_mask_values(mask, num_classes, path)
     return mask
 
 
 def check_mask_values(mask: np.ndarray, num_classes: int, path: str | Path) -> None:
-    """Raise a ``ValueError`` if a mask holds anything but class indices and 255."""
+    """Refuse a mask that holds anything but class indices and 255.
+
+    Raises:
+        BadInput: Names the file and some of the values.
+    """
     wrong = [int(value) for value in labels_in(mask) if value >= num_classes]
     if wrong:
-        raise ValueError(
+        raise BadInput(
             f'{path} holds the values {wrong[:5]}; only 0..{num_classes - 1} and {IGNORED} '
             'mean anything'
         )
@@ -55,7 +66,14 @@ def write_mask(path: str | Path, mask: np.ndarray, palette: list[list[int]] | No
         mask: The labels.
         palette: RGB of the first labels; the others, 255 among them, have PASCAL VOC's.
             Default: PASCAL VOC's for all.
+
+    Raises:
+        BadInput: it is no such mask.
     """
+    if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
+        raise BadInput(
+            f'{path}: a mask is an uint8 array (H, W), not {mask.dtype} of shape {mask.shape}.'
+        )
     palette = palette or []
     # All 256 colours: a PNG of few colours has few bits a pixel, and 255 would become 15.
     colours = [*palette, *voc_palette()[len(palette) :]]

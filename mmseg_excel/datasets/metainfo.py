@@ -8,6 +8,7 @@ from mmseg.registry import DATASETS
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
+from .class_names import check_class_names
 
 BACKGROUND = 'background'
 
@@ -32,6 +33,7 @@ def check_metainfo(owner: type, metainfo: Mapping | None) -> None:
             f"{name}['classes'] is {shown(names)}, but must be a list of distinct names, "
             f'{BACKGROUND!r} first.'
         )
+    check_class_names(f"{name}['classes']", names[1:])
     palette = metainfo.get('palette')
     if palette is not None and not (_is_list(palette) and all(map(_is_colour, palette))):
         raise BadInput(f"{name}['palette'] is {shown(palette)}, but must be a list of RGB colours.")

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 from mmseg.registry import DATASETS
 
+from ..utils.checks import check_flag
 from ..utils.images import IMAGE_SUFFIXES, without_image_suffix
 from ..utils.problems import Problems
-from .lists import read_list
+from .class_names import check_class_names
+from .lists import plain_name, read_list
 from .palette import voc_palette
 from .tag_tables import read_tag_table
 from .tagged import TaggedSegDataset
+
+_SUFFIXES = (*IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES))
 
 
 @DATASETS.register_module()
@@ -33,7 +37,7 @@ class TagListDataset(TaggedSegDataset):
 
     Raises:
         FileNotFoundError: a folder, the table or the list does not exist.
-        ValueError: the classes are not distinct names; something in the table is missing or wrong.
+        BadInput: the classes are not distinct names; something in the table is missing or wrong.
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class TagListDataset(TaggedSegDataset):
         masks_have_background: bool = True,
         **kwargs,
     ) -> None:
+        check_flag('TagListDataset.masks_have_background', masks_have_background)
+        check_class_names('TagListDataset.classes', classes)
         self.masks_have_background = masks_have_background
-        names = ('background', *_checked(classes))
+        names = ('background', *classes)
         metainfo = dict(classes=names, palette=voc_palette(len(names)))
         if tag_source is None:
             tag_source = dict(type='TableTags', file=ann_file)
@@ -57,29 +63,30 @@ class TagListDataset(TaggedSegDataset):
             rows = read_list(self.ann_file)
         else:
             rows = list(read_tag_table(self.ann_file))
+        # Names of which the file is known: without suffix, they may be those of two files.
+        self._files: dict[str, str] = {}
+        for row in map(plain_name, rows):
+            self._files.setdefault(without_image_suffix(row), row)
         return [without_image_suffix(row) for row in rows]
 
-    def _image_file(self, name: str) -> str:
-        """The image of that name, whatever its suffix; the usual one if there is none at all."""
+    def _image_files(self, name: str) -> list[str]:
+        """The images of that name: the one that is listed, or those of any suffix."""
         folder = self.data_prefix['img_path']
-        candidates = [name + suffix for suffix in (*IMAGE_SUFFIXES, '.JPG', '.JPEG', '.PNG')]
-        found = (file for file in candidates if os.path.isfile(os.path.join(folder, file)))
-        return next(found, name + self.img_suffix)
+        candidates = [name + suffix for suffix in _SUFFIXES]
+        listed = self._files.get(name)
+        if listed in candidates:
+            candidates = [listed]
+        return [file for file in candidates if os.path.isfile(os.path.join(folder, file))]
+
+    def _image_file(self, name: str) -> str:
+        """The usual suffix if there is no image at all."""
+        return next(iter(self._image_files(name)), name + self.img_suffix)
 
     def _sample(self, name: str, tags: list[str] | None, problems: Problems) -> dict:
+        files = self._image_files(name)
+        if len(files) > 1:
+            problems.add('names of several images, give the suffix', ' and '.join(files))
         sample = super()._sample(name, tags, problems)
         if not self.masks_have_background:
             sample['label_map'] = {index: index + 1 for index in range(len(self.foreground))}
         return sample
-
-
-def _checked(classes: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(classes)
-    if isinstance(classes, str) or not names or not all(isinstance(name, str) for name in names):
-        raise ValueError(f'classes must be a list of class names, not {classes!r}.')
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or 'background' in names:
-        raise ValueError(
-            f'classes must be distinct and leave out the background; got {", ".join(names)}.'
-        )
-    return names

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from numbers import Integral
 
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, TASK_UTILS
 
-from ..utils.images import is_cut_jpeg, why_unreadable
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_text, shown
+from ..utils.images import check_image, decode_image, read_rgb
 from ..utils.problems import Problems
+from .arguments import check_arguments, check_built
 from .lists import read_list, usable_names
 from .metainfo import check_metainfo
 from .sampler import Draw
@@ -36,16 +41,23 @@ class TaggedSegDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: a folder or the list file does not exist.
-        ValueError: something in the list is missing or wrong; names the first few and counts all.
+        BadInput: an argument cannot be used; something in the list is missing or wrong, of which
+            the first few are named and all counted.
     """
 
     def __init__(
         self, ann_file: str, *, tag_source: dict | None = None, way_out: str = '', **kwargs
     ) -> None:
+        name = type(self).__name__
+        kwargs.setdefault('data_prefix', dict(img_path=''))
+        check_arguments(name, BaseSegDataset, ann_file, kwargs)
+        if tag_source is not None:
+            check_built(f'{name}.tag_source', tag_source, TASK_UTILS, ('root', 'classes'))
+        if way_out != '':
+            check_text(f'{name}.way_out', way_out)
+        check_metainfo(type(self), kwargs.get('metainfo'))
         self.tag_source_cfg = tag_source
         self.way_out = way_out
-        kwargs.setdefault('data_prefix', dict(img_path=''))
-        check_metainfo(type(self), kwargs.get('metainfo'))
         super().__init__(ann_file=ann_file, **kwargs)
 
     @property
@@ -63,7 +75,21 @@ class TaggedSegDataset(BaseSegDataset):
         tags = self._read_tags(names, problems)
         samples = [self._sample(name, tags.get(name), problems) for name in names]
         problems.raise_if_any(self.ann_file, self.way_out)
+        if not samples:
+            raise BadInput(f'{self.ann_file} names no image. {self.way_out}'.rstrip())
+        self._require_indices(len(samples))
         return samples
+
+    def _require_indices(self, size: int) -> None:
+        indices = [] if self._indices is None else self._indices
+        if isinstance(indices, Integral):
+            indices = [indices - 1 if indices > 0 else indices]
+        for index in indices:
+            if not -size <= index < size:
+                raise BadInput(
+                    f'{type(self).__name__}.indices is {shown(self._indices)}, but '
+                    f'{self.ann_file} names {size} images.'
+                )
 
     def _require_folders(self) -> None:
         for folder in filter(None, [self.data_root, *self.data_prefix.values()]):
@@ -73,8 +99,8 @@ class TaggedSegDataset(BaseSegDataset):
     def _read_names(self) -> list[str]:
         try:
             return read_list(self.ann_file)
-        except (FileNotFoundError, ValueError) as error:
-            raise type(error)(f'{error} {self.way_out}') from None
+        except (FileNotFoundError, BadInput) as error:
+            raise type(error)(f'{error} {self.way_out}'.rstrip()) from None
 
     def _read_tags(self, names: list[str], problems: Problems) -> dict[str, list[str]]:
         if self.tag_source_cfg is None:
@@ -119,21 +145,31 @@ class TaggedSegDataset(BaseSegDataset):
         """Run the pipeline on one image; if it fails over a broken file, say which.
 
         Raises:
-            ValueError: the image or its mask cannot be decoded; names it and what is wrong.
+            BadInput: the image or its mask cannot be decoded; names it and what is wrong.
         """
         if isinstance(idx, Draw):
             idx.seed_generators()
         info = self.get_data_info(idx)
-        paths = [info[key] for key in ('img_path', 'seg_map_path') if key in info]
+        self._require_files(info, check_image)
         try:
-            if is_cut_jpeg(paths[0]):
-                raise ValueError
             return self.pipeline(info)
-        except Exception:
-            for path in paths:
-                reason = why_unreadable(path)
-                if reason:
-                    raise ValueError(
-                        f'{path} {reason}; replace it or take it out of {self.ann_file}.'
-                    ) from None
+        except BadInput:
             raise
+        except Exception:
+            self._require_files(info, _decode)
+            raise
+
+    def _require_files(self, info: dict, check: Callable[[str], object]) -> None:
+        for key in ('img_path', 'seg_map_path'):
+            try:
+                if key in info:
+                    check(info[key])
+            except (BadInput, FileNotFoundError) as error:
+                reason = str(error).rstrip('.')
+                raise BadInput(f'{reason}; replace it or take it out of {self.ann_file}.') from None
+
+
+def _decode(path: str) -> None:
+    """Raise what is wrong with an image file, if anything, for Pillow or for OpenCV."""
+    decode_image(path)
+    read_rgb(path)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..utils.bad_input import BadInput
+
 LABELS = 256
 IGNORED = 255
 
@@ -23,10 +25,10 @@ def count_pairs(truth: Tensor, prediction: Tensor) -> Tensor:
         prediction: Labels, integer (H, W) on the same device, 0..255.
 
     Raises:
-        ValueError: the sizes differ.
+        BadInput: the sizes differ.
     """
     if truth.shape != prediction.shape:
-        raise ValueError(
+        raise BadInput(
             f'the prediction is {tuple(prediction.shape)}, the truth {tuple(truth.shape)}'
         )
     pairs = truth.to(torch.int32) * LABELS + prediction.to(torch.int32)
@@ -40,12 +42,12 @@ def confusion_matrix(pairs: Tensor, num_classes: int) -> Tensor:
     have no label (the ignore band of a pseudo label), which is missed but confused with nothing.
 
     Raises:
-        ValueError: a truth or prediction is neither a class nor 255; names the labels.
+        BadInput: a truth or prediction is neither a class nor 255; names the labels.
     """
     for name, seen in (('true', pairs.sum(1)), ('predicted', pairs.sum(0))):
         strange = seen[num_classes:IGNORED].nonzero().flatten()
         if len(strange):
-            raise ValueError(
+            raise BadInput(
                 f'{name} labels {(strange + num_classes).tolist()[:5]} are not among the '
                 f'{num_classes} classes'
             )

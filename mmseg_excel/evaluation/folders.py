@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..datasets.lists import usable_names
 from ..datasets.masks import IGNORED, read_mask
-from ..utils.parallel import parallel_map
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_flag, check_sequence, check_whole
+from ..utils.parallel import check_workers, parallel_map
 from ..utils.problems import Problems
 from .confusion import Scores, confusion_matrix, count_pairs
 
@@ -37,8 +41,17 @@ def score_folder(
         workers: Number of processes. Default: 1.
 
     Raises:
-        ValueError: masks are missing, broken or of different sizes; names every one.
+        FileNotFoundError: a folder is missing.
+        BadInput: an argument cannot be used; masks are missing, broken or of different sizes, which
+            are all named; or no pixel can be evaluated.
     """
+    check_workers(workers)
+    check_whole('num_classes', num_classes, '[2, 255]')
+    check_flag('truths_have_background', truths_have_background)
+    for folder in (predictions, truths):
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f'{folder} is no folder of masks.')
+    names = _each_once(names)
     compare = partial(
         _compare, Path(predictions), Path(truths), num_classes, int(not truths_have_background)
     )
@@ -50,7 +63,17 @@ def score_folder(
         else:
             matrix += result
     problems.raise_report_if_any(str(predictions))
+    if not matrix.sum():
+        raise BadInput(f'{truths} holds no pixel that is evaluated: all are {IGNORED}.')
     return Scores.from_confusion(matrix)
+
+
+def _each_once(names: Sequence[str]) -> list[str]:
+    check_sequence('names', names)
+    problems = Problems()
+    names = usable_names(names, problems)
+    problems.raise_if_any('The list of masks')
+    return names
 
 
 def _compare(
@@ -63,6 +86,6 @@ def _compare(
         prediction = read_mask(predictions / f'{name}.png', num_classes)
         pairs = count_pairs(torch.from_numpy(truth), torch.from_numpy(prediction.copy()))
         return confusion_matrix(pairs, num_classes)
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         message = str(error)
         return message if '.png' in message else f'{predictions / name}.png: {message}'

@@ -13,8 +13,10 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from ..datasets.masks import write_mask
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_text
 from .confusion import Scores, confusion_matrix, count_pairs
-from .report import Report
+from .report import Report, check_published
 
 
 @METRICS.register_module()
@@ -34,8 +36,8 @@ class ConfusionMatrixMetric(BaseMetric):
         prefix: Of the names of the scores. Default: None.
 
     Raises:
-        ValueError: a label is not a class, or a prediction has another size than its truth; names
-            the image.
+        BadInput: an argument cannot be used; an image has no mask, a label is not a class, or a
+            prediction has another size than its truth, which names the image.
     """
 
     def __init__(
@@ -47,6 +49,14 @@ class ConfusionMatrixMetric(BaseMetric):
         keep_results: bool = True,
         prefix: str | None = None,
     ) -> None:
+        for name, value in (
+            ('output_dir', output_dir),
+            ('table_dir', table_dir),
+            ('prefix', prefix),
+        ):
+            if value is not None:
+                check_text(f'ConfusionMatrixMetric.{name}', value)
+        check_published(published)
         super().__init__(prefix=prefix)
         self.output_dir = output_dir
         self.table_dir = table_dir
@@ -69,13 +79,18 @@ class ConfusionMatrixMetric(BaseMetric):
                 self._write(sample.get('name') or Path(sample['img_path']).stem, prediction)
 
     def _count(self, sample: dict, prediction: torch.Tensor) -> torch.Tensor:
+        if 'gt_sem_seg' not in sample:
+            raise BadInput(
+                f'{sample.get("img_path", "An image")} has no mask to be evaluated with: name '
+                "their folder, data_prefix['seg_map_path']."
+            )
         truth = sample['gt_sem_seg']['data'][0].to(prediction.device)
         try:
             return confusion_matrix(
                 count_pairs(truth, prediction), len(self.dataset_meta['classes'])
             )
-        except ValueError as error:
-            raise ValueError(f'{sample.get("img_path", "An image")}: {error}.') from None
+        except BadInput as error:
+            raise BadInput(f'{sample.get("img_path", "An image")}: {error}.') from None
 
     def _write(self, name: str, prediction: torch.Tensor) -> None:
         path = Path(self.output_dir) / f'{name}.png'

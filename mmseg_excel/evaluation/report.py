@@ -13,6 +13,8 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_choice
 from .confusion import Scores
 from .published import PUBLISHED
 from .tables import ScoreTable
@@ -37,7 +39,7 @@ class Report:
         method: What our row is called. Default: ``'ours'``.
 
     Raises:
-        ValueError: nothing is published under that name, or for other classes.
+        BadInput: nothing is published under that name, or for other classes.
     """
 
     scores: Scores
@@ -48,13 +50,10 @@ class Report:
     def __post_init__(self) -> None:
         if self.published is None:
             return
-        if self.published not in PUBLISHED:
-            raise ValueError(
-                f'published={self.published!r}: known are {", ".join(sorted(PUBLISHED))}.'
-            )
+        check_published(self.published)
         num_columns = len(PUBLISHED[self.published]['iou'][0][1]) - 1
         if num_columns != len(self.classes):
-            raise ValueError(
+            raise BadInput(
                 f'published={self.published!r} has {num_columns} classes, not {len(self.classes)}.'
             )
 
@@ -92,6 +91,16 @@ class Report:
             for index, name in enumerate(self.classes)
         }
         return json.dumps(content, indent=2) + '\n'
+
+
+def check_published(published: str | None) -> None:
+    """Refuse a key under which nothing is published.
+
+    Raises:
+        BadInput: Names the keys.
+    """
+    if published is not None:
+        check_choice('published', published, PUBLISHED)
 
 
 def _finite(value: float) -> float | None:

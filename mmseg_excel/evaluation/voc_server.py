@@ -11,11 +11,13 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
-from PIL import Image
 
 from ..datasets.masks import labels_in, write_mask
 from ..datasets.palette import voc_palette
 from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_text, check_whole
+from ..utils.images import open_image
 from ..utils.problems import Problems
 
 FOLDER = 'results/VOC2012/Segmentation/comp6_test_cls'
@@ -37,10 +39,13 @@ class VOCServerExport(BaseMetric):
             Default: 1456, the test list of VOC 2012.
 
     Raises:
-        ValueError: the server would refuse the files; names every one.
+        BadInput: an argument cannot be used; the server would refuse the files; names every one.
     """
 
     def __init__(self, output_dir: str = '.', num_images: int | None = NUM_IMAGES) -> None:
+        check_text('VOCServerExport.output_dir', output_dir)
+        if num_images is not None:
+            check_whole('VOCServerExport.num_images', num_images, '[1, inf)')
         super().__init__()
         self.output_dir = Path(output_dir) / FOLDER
         self.archive = Path(output_dir) / ARCHIVE
@@ -58,7 +63,7 @@ class VOCServerExport(BaseMetric):
         """Check all files, then write the archive; there are no scores."""
         shapes = dict(results)
         if self.num_images is not None and len(shapes) != self.num_images:
-            raise ValueError(
+            raise BadInput(
                 f'The server expects {self.num_images} images, the list has {len(shapes)}.'
             )
         check_submission(self.output_dir, shapes)
@@ -77,7 +82,7 @@ def check_submission(folder: str | Path, shapes: Mapping[str, tuple[int, int]]) 
         shapes: Height and width by image name.
 
     Raises:
-        ValueError: names every file that breaks a rule.
+        BadInput: names every file that breaks a rule.
     """
     folder = Path(folder)
     problems = Problems()
@@ -96,10 +101,10 @@ def check_submission(folder: str | Path, shapes: Mapping[str, tuple[int, int]]) 
 
 def _why_refused(path: Path, shape: tuple[int, int]) -> str | None:
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             palette = image.getpalette()
             mask = np.asarray(image)
-    except (OSError, SyntaxError):
+    except BadInput:
         return 'is not a readable PNG'
     if image.format != 'PNG' or image.mode != 'P':
         return f'is a {image.format} of mode {image.mode}, not a palette PNG'

@@ -1,8 +1,8 @@
 """Post-processing: sharpening predictions along the edges of the photograph."""
 
+from ..utils.images import read_rgb
 from .crf_pool import CRFPool
 from .densecrf import DenseCRF
-from .image import read_rgb
 from .test_loop import ExCELTestLoop
 
 __all__ = ['CRFPool', 'DenseCRF', 'ExCELTestLoop', 'read_rgb']

@@ -13,8 +13,8 @@ from multiprocessing.shared_memory import SharedMemory
 import cv2
 
 from ..utils.bad_input import BadInput
+from ..utils.images import read_rgb
 from .densecrf import DenseCRF
-from .image import read_rgb
 from .shared_memory import Shape, image_arrays
 
 

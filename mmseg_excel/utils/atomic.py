@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .bad_input import BadInput
 from .checks import shown
+from .drafts import draft_file
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -20,14 +20,12 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         OSError: If the file cannot be written; names it.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder, so no file can be written there.')
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex[:8]}')
-    try:
-        with naming_place(path):
-            temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming_place(path), draft_file(path) as draft:
+        draft.write_bytes(content)
+        os.replace(draft, path)
 
 
 @contextmanager

@@ -107,6 +107,11 @@ def shown(value: object, most: int = 80) -> str:
     return text if len(text) <= most else f'{text[:most]}...'
 
 
+def in_one_line(error: Exception, most: int = 200) -> str:
+    """What another library complains about, as part of a sentence."""
+    return ' '.join(str(error).split())[:most].rstrip('. ')
+
+
 def _contains(interval: str, value: Real) -> bool:
     low, high = (float(bound) for bound in interval[1:-1].split(','))
     above = value >= low if interval[0] == '[' else value > low

@@ -1,14 +1,33 @@
-"""Is an image file whole? Decoders answer with half pictures or with errors that name no file."""
+"""Image files, checked by their header before they are decoded.
+
+Decoders answer broken files with half pictures or with errors that name no file, and a file of a
+few bytes may claim to be a picture that fills all memory.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import mmcv
+import numpy as np
 from PIL import Image
 
+from .bad_input import BadInput
+from .checks import in_one_line
+from .text_file import check_file
+
+#: Of an image or mask that is read, and of one that is scaled.
+MAX_PIXELS = 80_000_000
 JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
 JPEG_TAIL_BYTES = 64 * 1024
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# What Pillow decodes by itself: for others, EPS among them, it starts programs.
+_FORMATS = ('JPEG', 'PNG', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM', 'JPEG2000')
+_ORIENTATION = 0x0112  # EXIF
+_LYING = (5, 6, 7, 8)  # values of it that exchange height and width
+_DEEP_MODES = ('I', 'F')  # 32 bits a pixel, which OpenCV does not decode
 
 
 def without_image_suffix(name: str) -> str:
@@ -17,10 +36,92 @@ def without_image_suffix(name: str) -> str:
     return stem if suffix.lower() in IMAGE_SUFFIXES else name
 
 
-def is_cut_jpeg(path: str) -> bool:
+@contextmanager
+def open_image(path: str | os.PathLike) -> Iterator[Image.Image]:
+    """Open an image with Pillow, which decodes it when its pixels are asked for.
+
+    Cheap enough for every image of every epoch: it reads the header and the tail of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BadInput: it is empty, cut off or no image, has more than ``MAX_PIXELS`` or more than 16
+            bits; or decoding it failed.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(f'{path} does not exist')
+    check_file(path, 'image')
+    if not os.path.getsize(path):
+        raise BadInput(f'{path} is an empty file')
+    if _is_cut_jpeg(path):
+        raise BadInput(f'{path} is a truncated JPEG')
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            check_pixels(*image.size, path)
+            if image.mode in _DEEP_MODES and image.format != 'PNG':
+                raise BadInput(f'{path} has 32 bits a pixel: save it with 8 or 16')
+            yield image
+    except BadInput:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadInput(f'{path} {_too_large("far")}') from None
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error...
+        raise BadInput(f'{path} is not a readable image ({_without_path(error)})') from None
+
+
+def check_pixels(width: int, height: int, what: object) -> None:
+    """Refuse a size of more than ``MAX_PIXELS``.
+
+    Raises:
+        BadInput: Says what it is the size of.
+    """
+    if width * height > MAX_PIXELS:
+        raise BadInput(f'{what} {_too_large(f"with {width} x {height} pixels")}')
+
+
+def check_image(path: str | os.PathLike) -> None:
+    """Check all that can be known without decoding it.
+
+    Raises:
+        FileNotFoundError, BadInput: of :func:`open_image`.
+    """
+    with open_image(path):
+        pass
+
+
+def decode_image(path: str | os.PathLike) -> tuple[int, int]:
+    """Height and width of an image as it is loaded, turned as its EXIF orientation says.
+
+    Raises:
+        FileNotFoundError, BadInput: of :func:`open_image`; the image is decoded to the last pixel.
+    """
+    with open_image(path) as image:
+        image.load()
+        width, height = image.size
+        lying = image.getexif().get(_ORIENTATION) in _LYING
+    return (width, height) if lying else (height, width)
+
+
+def read_rgb(path: str) -> np.ndarray:
+    """The photograph at ``path`` as uint8 RGB, (H, W, 3).
+
+    Decoded like MMSegmentation's ``LoadImageFromFile`` does (three colour channels, EXIF
+    orientation applied), so it has the ``ori_shape`` of the loaded sample.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        BadInput: The file is not a readable image, or too large.
+    """
+    check_image(path)
+    with open(path, 'rb') as file:
+        image = mmcv.imfrombytes(file.read(), flag='color')
+    if image is None:
+        raise BadInput(f'{path} is not an image that can be read: restore or remove the file.')
+    return image[..., ::-1]
+
+
+def _is_cut_jpeg(path: str | os.PathLike) -> bool:
     """Whether a JPEG lacks its end marker: OpenCV fills the missing part with grey, silently.
 
-    Reads two bytes and the tail of the file, so it is cheap enough for every image of every epoch.
     Bytes after the end marker are tolerated as long as the marker is in the last 64 KiB.
     """
     with open(path, 'rb') as file:
@@ -31,21 +132,9 @@ def is_cut_jpeg(path: str) -> bool:
         return JPEG_END not in file.read()
 
 
-def why_unreadable(path: str) -> str | None:
-    """Decode the whole image; what is wrong with it as half a sentence, or ``None``."""
-    if not os.path.isfile(path):
-        return 'does not exist'
-    if os.path.getsize(path) == 0:
-        return 'is an empty file'
-    if is_cut_jpeg(path):
-        return 'is a truncated JPEG'
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error...
-        return f'is not a readable image ({_without_path(error)})'
-    return None
+def _too_large(size: str) -> str:
+    return f'is too large {size}: shrink it to at most {MAX_PIXELS // 10**6} million pixels'
 
 
 def _without_path(error: Exception) -> str:
-    return 'unknown format' if 'cannot identify' in str(error) else str(error)
+    return 'unknown format' if 'cannot identify' in str(error) else in_one_line(error)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -17,10 +24,29 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from .checks import check_whole
+from .drafts import termination_raises
+
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 CHUNK = 16
+MOST_WORKERS = 1024
+ENDED = (
+    'A worker process was ended from outside, mostly because memory ran out: start again with '
+    'fewer workers.'
+)
+
+_stopping = threading.Event()  # in a worker
+
+
+def check_workers(workers: object) -> None:
+    """Refuse what is no sensible number of processes.
+
+    Raises:
+        BadInput: Names the number.
+    """
+    check_whole('workers', workers, f'[1, {MOST_WORKERS}]')
 
 
 def parallel_map(
@@ -33,27 +59,59 @@ def parallel_map(
         items: Small picklable things, such as names.
         workers: Number of processes.
         title: Text before the progress bar.
+
+    Raises:
+        ChildProcessError: A worker was ended from outside.
     """
     columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+    with (
+        termination_raises(),
+        Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+    ):
         results = _results(function, items, workers)
         yield from progress.track(results, total=len(items), description=title)
 
 
 def _results(function, items, workers) -> Iterator:
+    workers = min(workers, len(items))
     if workers <= 1:
         yield from map(function, items)
         return
-    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
         try:
-            yield from pool.map(function, items, chunksize=CHUNK)
+            yield from pool.map(partial(_work, function), items, chunksize=CHUNK)
+        except BrokenProcessPool:
+            raise ChildProcessError(ENDED) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()  # at its next item
             raise
 
 
-def _one_thread() -> None:
-    """Let a worker compute in one thread: OpenMP's others do not survive a fork, and it hangs."""
+def _work(function, item):
+    if _stopping.is_set():
+        raise ChildProcessError(ENDED)
+    return function(item)
+
+
+def _start_worker() -> None:
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, lambda *_: _stopping.set())
+    # One thread: OpenMP's others do not survive a fork, and it hangs.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+
+
+def end_with_parent() -> None:
+    """End this process soon after the one that started it has ended, even if it was killed."""
+    parent = multiprocessing.parent_process().pid
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

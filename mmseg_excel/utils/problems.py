@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .bad_input import BadInput
+
 
 class Problems:
     """What is wrong with some data, grouped by kind.
@@ -10,7 +12,7 @@ class Problems:
         >>> problems = Problems()
         >>> problems.add('images missing', '2007_000032.jpg')
         >>> problems.raise_if_any('train.txt', 'Run tools/prepare_voc.py.')
-        ValueError: train.txt: images missing (1): 2007_000032.jpg. Run tools/prepare_voc.py.
+        BadInput: train.txt: images missing (1): 2007_000032.jpg. Run tools/prepare_voc.py.
     """
 
     def __init__(self) -> None:
@@ -34,21 +36,27 @@ class Problems:
         lines = []
         for kind, items in self._found.items():
             lines.append(f'{kind} ({len(items)}):')
-            lines.extend(f'  {item}' for item in items)
+            lines.extend(f'  {_short(item, 400)}' for item in items)
         return '\n'.join(lines)
 
     def raise_report_if_any(self, where: str) -> None:
-        """Raise a ``ValueError`` that tells every single problem, for tools that check files."""
+        """Raise a ``BadInput`` that tells every single problem, for tools that check files."""
         if self._found:
-            raise ValueError(f'{where}: {len(self)} problems.\n{self.report()}')
+            raise BadInput(f'{where}: {len(self)} problems.\n{self.report()}')
 
     def raise_if_any(self, where: str, way_out: str = '') -> None:
-        """Raise a ``ValueError`` that names ``where``, the problems and the ``way_out``."""
+        """Raise a ``BadInput`` that names ``where``, the problems and the ``way_out``."""
         if self._found:
-            raise ValueError(f'{where}: {self.summary()}. {way_out}'.rstrip())
+            raise BadInput(f'{where}: {self.summary()}. {way_out}'.rstrip())
+
+
+def _short(item: str, most: int = 160) -> str:
+    """Without the middle, as it is the ends of paths that tell them apart."""
+    half = most // 2
+    return item if len(item) <= most else f'{item[:half]}...{item[-half:]}'
 
 
 def _first(items: list[str], shown: int) -> str:
-    named = ', '.join(items[:shown])
+    named = ', '.join(map(_short, items[:shown]))
     rest = len(items) - shown
     return f'{named} and {rest} more' if rest > 0 else named

@@ -33,16 +33,31 @@ def check_file(path: object, what: str) -> None:
         raise BadInput(f"'{path}' is a device or a pipe, not a {what}: give a regular file.")
 
 
-def read_text(path: str | Path, what: str) -> str:
-    """Read a text file of at most 64 MiB; arguments and errors as of :func:`check_file`."""
+def check_size(path: str | Path, what: str, most_bytes: int = MOST_BYTES) -> None:
+    """Refuse what is no regular file of a sane size; see :func:`check_file`."""
     check_file(path, what)
     size = Path(path).stat().st_size
-    if size > MOST_BYTES:
+    if size > most_bytes:
         raise BadInput(
-            f"'{path}' has {size >> 20} MiB, but a {what} has at most {MOST_BYTES >> 20}."
+            f"'{path}' has {size / 2**20:.3g} MiB, but a {what} has at most "
+            f'{most_bytes / 2**20:.3g}.'
         )
+
+
+def read_bytes(path: str | Path, what: str, most_bytes: int = MOST_BYTES) -> bytes:
+    """Read a file that :func:`check_size` does not refuse."""
+    check_size(path, what, most_bytes)
+    return Path(path).read_bytes()
+
+
+def read_text(path: str | Path, what: str) -> str:
+    """Read a text file of at most 64 MiB, without the mark that spreadsheets put first.
+
+    Arguments and errors as of :func:`check_file`.
+    """
+    content = read_bytes(path, what)
     try:
-        return Path(path).read_text(encoding='utf-8')
+        return content.decode('utf-8-sig')
     except UnicodeDecodeError:
         raise BadInput(
             f"'{path}' is not UTF-8 text: it is no {what}, or must be saved as UTF-8."

@@ -75,9 +75,9 @@ def test_bad_tables_are_explained(tmp_path, name, content, message):
 
 def test_not_text_and_missing(tmp_path):
     (tmp_path / 't.csv').write_bytes(b'image,tags\n\xff\xfe\n')
-    with pytest.raises(ValueError, match='is not a .csv file'):
+    with pytest.raises(ValueError, match='is not UTF-8'):
         read_tag_table(tmp_path / 't.csv')
-    with pytest.raises(FileNotFoundError, match='no.json does not exist'):
+    with pytest.raises(FileNotFoundError, match="no table of tags '.*no.json'"):
         read_tag_table(tmp_path / 'no.json')
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from pycocotools import mask as coco_mask
 
 from ...text.vocabulary import COCO_CLASSES
-from ...utils.images import why_unreadable
-from ...utils.parallel import parallel_map
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_choice, check_flag, check_sequence
+from ...utils.drafts import draft_folder
+from ...utils.images import decode_image, open_image
+from ...utils.parallel import check_workers, parallel_map
 from ...utils.problems import Problems
 from ..coco_json import COCOJSON
 from ..lists import write_list
 from ..masks import write_mask
 from ..tag_tables import write_tag_table
 from .coco_index import COCOImage, COCOIndex
+from .coco_shapes import area_of
 
 COCO_URLS = (
     'http://images.cocodataset.org/zips/train2014.zip, '
@@ -61,17 +62,23 @@ def prepare_coco(
 
     Raises:
         FileNotFoundError: a folder or annotation file is missing; says where it comes from.
-        ValueError: an annotation file or an image is broken; names every one.
+        BadInput: an argument cannot be used, or annotation files or images are broken, which are
+            all named.
     """
+    check_workers(workers)
+    check_flag('any_size', any_size)
+    check_sequence('splits', splits)
     root = Path(root)
     for split in splits:
+        check_choice('splits', split, NUM_IMAGES)
         _require(root, split)
     return {split: _prepare_split(root, split, workers, any_size) for split in splits}
 
 
 def _require(root: Path, split: str) -> None:
-    for path in (root / f'{split}2014', _annotation_file(root, split)):
-        if not path.exists():
+    folder, file = root / f'{split}2014', _annotation_file(root, split)
+    for path, is_there in ((folder, folder.is_dir()), (file, file.exists())):
+        if not is_there:
             raise FileNotFoundError(f'{path} does not exist; unpack {COCO_URLS} in {root}.')
 
 
@@ -80,8 +87,8 @@ def _annotation_file(root: Path, split: str) -> Path:
 
 
 def _prepare_split(root: Path, split: str, workers: int, any_size: bool) -> int:
-    with tempfile.TemporaryDirectory(prefix='.coco_index_', dir=root) as folder:
-        path = Path(folder) / 'index.sqlite'
+    with draft_folder(root, 'coco_index') as folder:
+        path = folder / 'index.sqlite'
         images = _index(path, _annotation_file(root, split), split, any_size)
         _draw_masks(root, split, path, images, workers)
         write_tag_table(root / f'tags/{split}.json', _tags(path))
@@ -99,7 +106,10 @@ def _index(path: Path, annotation_file: Path, split: str, any_size: bool) -> lis
                 f'{index.num_images} images, COCO 2014 has {NUM_IMAGES[split]}',
             )
         problems.raise_report_if_any(str(annotation_file))
-        return index.annotated_images()
+        images = index.annotated_images()
+    if not images:
+        raise BadInput(f'{annotation_file} holds no image with an annotation.')
+    return images
 
 
 def _draw_masks(root: Path, split: str, index: Path, images: list[COCOImage], workers: int) -> None:
@@ -115,18 +125,19 @@ def _draw_masks(root: Path, split: str, index: Path, images: list[COCOImage], wo
 def _draw_mask(root: Path, folder: str, index: Path, image: COCOImage) -> str | None:
     """Write one mask unless it is there; what is wrong with the image, if anything."""
     target = root / 'SegmentationClass' / folder / f'{image.name}.png'
-    if target.exists():
-        return None
     path = root / folder / image.file
-    reason = why_unreadable(str(path))
-    if reason:
-        return f'{path} {reason}'
-    with Image.open(path) as picture:
-        if picture.size != (image.width, image.height):
+    try:
+        if target.exists():
+            with open_image(target) as mask:
+                fits = mask.size == (image.width, image.height)
+            return None if fits else f'{target} is of another size than its annotations'
+        if decode_image(path) != (image.height, image.width):
             return f'{path} is of another size than its annotations'
+    except (BadInput, FileNotFoundError) as error:
+        return str(error)
     try:
         mask = draw_annotations(_open(index).annotations(image.id), image.height, image.width)
-    except ValueError as error:
+    except BadInput as error:
         return f'{path}: {error}'
     write_mask(target, mask)
     return None
@@ -151,41 +162,20 @@ def draw_annotations(
         uint8 (height, width): 0 where nothing was drawn, else class index + 1.
 
     Raises:
-        ValueError: a segmentation is malformed; names the annotation.
+        BadInput: a segmentation is malformed; names the annotation.
     """
     mask = np.zeros((height, width), np.uint8)
     for number, class_index, segmentation in annotations:
         try:
-            mask[_area(segmentation, height, width)] = class_index + 1
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise ValueError(f'annotation {number} is malformed ({error})') from None
+            mask[area_of(segmentation, height, width)] = class_index + 1
+        except ValueError as error:
+            raise BadInput(f'annotation {number} is malformed ({error})') from None
     return mask
-
-
-def _area(segmentation: list | dict, height: int, width: int) -> np.ndarray:
-    """Where a segmentation is, bool (height, width)."""
-    if isinstance(segmentation, dict):
-        if list(segmentation['size']) != [height, width]:
-            raise ValueError(f'its size is {segmentation["size"]}, not {[height, width]}')
-        if isinstance(segmentation['counts'], list):
-            if sum(segmentation['counts']) != height * width:
-                raise ValueError('its run lengths do not add up to the image')
-            segmentation = coco_mask.frPyObjects(segmentation, height, width)
-    else:
-        if any(len(polygon) % 2 for polygon in segmentation):
-            raise ValueError('a polygon has an odd number of coordinates')
-        # Fewer than three points enclose nothing; pycocotools would take two for a box.
-        polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
-        if not polygons:
-            return np.zeros((height, width), bool)
-        segmentation = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    return coco_mask.decode(segmentation).astype(bool)
 
 
 def _tags(index: Path) -> dict[str, list[str]]:
     table: dict[str, list[str]] = {}
     with COCOIndex(index) as content:
-        for file, class_index in content.class_indices():
-            name = str(Path(file).with_suffix(''))
+        for name, class_index in content.class_indices():
             table.setdefault(name, []).append(COCO_CLASSES[class_index])
     return table

@@ -12,9 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import in_one_line
 from ...utils.problems import Problems
+from ...utils.text_file import check_size
+from ..lists import leaves_folder
 from ..tag_tables import TagTable
 
+MOST_BYTES = 2**30
 #: Everything a pickled dictionary of arrays needs, under the names numpy has had.
 HARMLESS = {
     (module, name)
@@ -37,39 +42,44 @@ def read_one_hot(path: str | Path, classes: Sequence[str]) -> TagTable:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds something else; tells every bad entry.
+        BadInput: it holds something else; tells every bad entry.
     """
-    content = _read_pickled_dict(Path(path))
     problems = Problems()
     table: TagTable = {}
-    for key, value in content.items():
+    for key, value in _read_pickled_dict(path).items():
         name = _name(key)
-        vector = np.asarray(value)
-        if vector.shape != (len(classes),):
-            problems.add(f'vectors of another length than {len(classes)}', f'{name} {vector.shape}')
-        elif not np.isin(vector, (0, 1)).all():
+        if name is None:
+            problems.add('entries without the name of an image', f'a {type(key).__name__}')
+        elif not isinstance(value, np.ndarray) or value.shape != (len(classes),):
+            shape = getattr(value, 'shape', ())
+            problems.add(f'vectors of another length than {len(classes)}', f'{name} {shape}')
+        elif value.dtype.kind not in 'biuf' or not np.isin(value, (0, 1)).all():
             problems.add('vectors of other values than 0 and 1', name)
+        elif name in table:
+            problems.add('images listed twice', name)
         else:
-            table[name] = [classes[index] for index in np.flatnonzero(vector)]
+            table[name] = [classes[index] for index in np.flatnonzero(value)]
     problems.raise_if_any(str(path))
+    if not table:
+        raise BadInput(f'{path} names no image.')
     return table
 
 
-def _read_pickled_dict(path: Path) -> Mapping:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist.')
-    with path.open('rb') as file:
+def _read_pickled_dict(path: str | Path) -> Mapping:
+    check_size(path, 'dictionary of tags', MOST_BYTES)
+    with open(path, 'rb') as file:
         try:
             np.lib.format.read_magic(file)
             _, _, dtype = np.lib.format.read_array_header_1_0(file)
             content = _ArrayReader(file).load() if dtype.hasobject else None
         except pickle.UnpicklingError as error:
-            raise ValueError(f'{path}: {error}.') from None
+            raise BadInput(f'{path}: {in_one_line(error)}.') from None
         except Exception as error:  # a broken pickle raises whatever it runs into
-            raise ValueError(f'{path} is not a .npy file of a dictionary ({error}).') from None
+            reason = in_one_line(error) or type(error).__name__
+            raise BadInput(f'{path} is not a .npy file of a dictionary ({reason}).') from None
     content = content.item() if getattr(content, 'shape', None) == () else content
     if not isinstance(content, Mapping):
-        raise ValueError(f'{path} holds no dictionary of tags.')
+        raise BadInput(f'{path} holds no dictionary of tags.')
     return content
 
 
@@ -82,6 +92,11 @@ class _ArrayReader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _name(key: object) -> str:
+def _name(key: object) -> str | None:
+    """The image's name; None if it is none."""
+    if not isinstance(key, str | int | np.integer) or isinstance(key, bool):
+        return None
     text = str(key)
+    if not text.strip() or not text.isprintable() or leaves_folder(text):
+        return None
     return f'{text[:4]}_{text[4:]}' if text.isdigit() and len(text) == 10 else text

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ...text.vocabulary import VOC_CLASSES
-from ...utils.images import why_unreadable
-from ...utils.parallel import parallel_map
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_choice, check_flag
+from ...utils.images import decode_image
+from ...utils.parallel import check_workers, parallel_map
 from ...utils.problems import Problems
 from ..lists import read_list, usable_names, write_list
 from ..masks import read_mask, write_mask
@@ -56,8 +57,11 @@ def prepare_voc(
 
     Raises:
         FileNotFoundError: a folder or list is missing; says where it comes from.
-        ValueError: files are missing or broken; names every one.
+        BadInput: an argument cannot be used; files are missing or broken, which are all named.
     """
+    check_workers(workers)
+    check_flag('any_size', any_size)
+    check_choice('tags', tags, ('xml', 'mask'))
     folders = VOCFolders(_year_folder(Path(root)), Path(sbd) if sbd else None)
     folders.require()
     problems = Problems()
@@ -65,7 +69,7 @@ def prepare_voc(
     if not any_size:
         _check_sizes(lists, problems)
     if tags == 'mask' and sbd is None and 'train_aug' in lists:
-        raise ValueError(f'Tags from masks need the masks of SBD: give --sbd ({SBD_URL}).')
+        raise BadInput(f'Tags from masks need the masks of SBD: give --sbd ({SBD_URL}).')
     tagged = _unique(lists, ('train_aug', 'train', 'val'))
     _check_files(folders, lists, tagged, workers, problems)
     xml_tags = gather_tags(XMLTags(root=folders.root, classes=VOC_CLASSES), tagged, problems)
@@ -151,21 +155,23 @@ def _check_files(
 def _check_image(folders: VOCFolders, item: tuple[str, bool, bool]) -> list[Complaint]:
     name, has_mask, has_own_mask = item
     path = folders.image(name)
-    reason = why_unreadable(str(path))
-    if reason:
-        return [('images missing or broken', f'{path} {reason}')]
-    if not has_mask:
-        return []
     try:
-        mask = _source_mask(folders, name, has_own_mask)
-        with Image.open(path) as image:
-            if mask.shape[::-1] != image.size:
-                raise ValueError(f'the mask of {path} has another size than the image')
-        if folders.sbd and folders.augmented_mask(name).exists():
-            read_mask(folders.augmented_mask(name), NUM_CLASSES)
-    except ValueError as error:
+        size = decode_image(path)
+    except (BadInput, FileNotFoundError) as error:
+        return [('images missing or broken', str(error))]
+    try:
+        masks = list(_masks(folders, name, has_own_mask)) if has_mask else []
+    except (BadInput, FileNotFoundError) as error:
         return [('masks missing or broken', str(error))]
+    if any(mask.shape != size for mask in masks):
+        return [('masks missing or broken', f'the mask of {path} has another size than the image')]
     return []
+
+
+def _masks(folders: VOCFolders, name: str, own: bool) -> Iterator[np.ndarray]:
+    yield _source_mask(folders, name, own)
+    if folders.sbd and folders.augmented_mask(name).exists():
+        yield read_mask(folders.augmented_mask(name), NUM_CLASSES)
 
 
 def _source_mask(folders: VOCFolders, name: str, own: bool = False) -> np.ndarray:

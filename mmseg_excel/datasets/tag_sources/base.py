@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import shown
 from ...utils.problems import Problems
+from ..class_names import some_names
 
 
 class TagSource:
@@ -29,7 +32,7 @@ class TagSource:
 
         Raises:
             FileNotFoundError: its tags are not there.
-            ValueError: they are there but cannot be understood.
+            BadInput: they are there but cannot be understood.
         """
         raise NotImplementedError
 
@@ -53,14 +56,14 @@ def gather_tags(
         except FileNotFoundError as error:
             problems.add('tags missing', str(error))
             continue
-        except ValueError as error:
+        except BadInput as error:
             problems.add('tags unreadable', str(error))
             continue
         for unknown in sorted(found.difference(source.classes)):
-            problems.add(_not_a_class(source.classes), f'{unknown!r} ({source.where(name)})')
+            problems.add(_not_a_class(source.classes), f'{shown(unknown)} ({source.where(name)})')
         tags[name] = [tag for tag in source.classes if tag in found]
     return tags
 
 
 def _not_a_class(classes: Sequence[str]) -> str:
-    return f'tags that are not one of the classes {", ".join(classes)}'
+    return f'tags that are not one of the classes {some_names(classes)}'

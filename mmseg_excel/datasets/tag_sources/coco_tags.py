@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mmseg.registry import TASK_UTILS
 
-from ..coco_json import COCOJSON
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_text, shown
+from ..coco_json import COCOJSON, image_name
+from ..lists import plain_name
 from .base import TagSource
 
 
@@ -22,33 +23,47 @@ class COCOTags(TagSource):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is broken, or its categories are not the data set's classes.
+        BadInput: it is broken, or its categories are not the data set's classes.
     """
 
     def __init__(self, file: str, **kwargs) -> None:
         super().__init__(**kwargs)
+        check_text('COCOTags.file', file)
         self.file = self.path(file)
         content = COCOJSON(self.file)
+        names = self._names(content)
+        self._found: dict[str, set[int]] = {name: set() for name in names.values()}
         class_of = content.class_indices(self.classes)
-        found: dict[int, set[int]] = {}
         for annotation in content.annotations():
-            category = annotation.get('category_id')
-            if category not in class_of:
-                raise ValueError(
-                    f'{self.file}: annotation {annotation.get("id")} is of the unknown category '
-                    f'{category}.'
-                )
-            found.setdefault(annotation.get('image_id'), set()).add(class_of[category])
-        self._found = {
-            str(Path(image['file_name']).with_suffix('')): sorted(found.get(image['id'], ()))
-            for image in content.images()
-        }
+            image, category = annotation.get('image_id'), annotation.get('category_id')
+            for kind, number, known in (('image', image, names), ('category', category, class_of)):
+                if not isinstance(number, int) or number not in known:
+                    raise BadInput(
+                        f'{self.file}: annotation {shown(annotation.get("id"))} is of the unknown '
+                        f'{kind} {shown(number)}.'
+                    )
+            self._found[names[image]].add(class_of[category])
+
+    def _names(self, content: COCOJSON) -> dict[int, str]:
+        """Names of the images by their ids."""
+        names: dict[int, str] = {}
+        seen: set[str] = set()
+        for image in content.images():
+            number, file = image.get('id'), image.get('file_name')
+            if not isinstance(number, int) or not isinstance(file, str) or not file.strip():
+                raise BadInput(f'{self.file}: the image entry {shown(image)} is unusable.')
+            name = image_name(file)
+            if number in names or name in seen:
+                raise BadInput(f'{self.file}: the image {shown(file)} stands there twice.')
+            names[number] = name
+            seen.add(name)
+        return names
 
     def __call__(self, name: str) -> list[str]:
         """Names of the categories annotated in the image."""
-        if name not in self._found:
+        if plain_name(name) not in self._found:
             raise FileNotFoundError(self.where(name))
-        return [self.classes[index] for index in self._found[name]]
+        return [self.classes[index] for index in sorted(self._found[plain_name(name)])]
 
     def where(self, name: str) -> str:
         """The image and the file."""

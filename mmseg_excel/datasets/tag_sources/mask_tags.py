@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmseg.registry import TASK_UTILS
 
+from ...utils.checks import check_text
 from ..masks import labels_in, read_mask
 from .base import TagSource
 
@@ -21,6 +22,8 @@ class MaskTags(TagSource):
 
     def __init__(self, folder: str, suffix: str = '.png', **kwargs) -> None:
         super().__init__(**kwargs)
+        check_text('MaskTags.folder', folder)
+        check_text('MaskTags.suffix', suffix)
         self.folder = folder
         self.suffix = suffix
 

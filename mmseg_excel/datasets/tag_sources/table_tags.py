@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from mmseg.registry import TASK_UTILS
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_text
 from ...utils.images import without_image_suffix
+from ..lists import plain_name
 from ..tag_tables import read_tag_table
 from .base import TagSource
 
@@ -17,21 +20,31 @@ class TableTags(TagSource):
         file: The table.
 
     Raises:
-        FileNotFoundError, ValueError: of ``read_tag_table``.
+        FileNotFoundError, BadInput: of ``read_tag_table``.
     """
 
     def __init__(self, file: str, **kwargs) -> None:
         super().__init__(**kwargs)
+        check_text('TableTags.file', file)
         self.file = self.path(file)
         table = read_tag_table(self.file)
-        self._tags = {without_image_suffix(image): tags for image, tags in table.items()} | table
+        self._tags: dict[str, dict[str, list[str]]] = {}  # by name, then by its spellings
+        for image, tags in table.items():
+            self._tags.setdefault(_key(image), {})[image] = tags
 
     def __call__(self, name: str) -> list[str]:
         """Tags in the row of the image."""
-        if name not in self._tags:
+        rows = self._tags.get(_key(name), {})
+        if not rows:
             raise FileNotFoundError(self.where(name))
-        return self._tags[name]
+        if len(rows) > 1:
+            raise BadInput(f'{self.where(name)} stands there twice, as {" and ".join(rows)}')
+        return next(iter(rows.values()))
 
     def where(self, name: str) -> str:
         """The image and its table."""
         return f'{name} in {self.file}'
+
+
+def _key(image: str) -> str:
+    return plain_name(without_image_suffix(image))

@@ -6,7 +6,12 @@ from xml.etree import ElementTree
 
 from mmseg.registry import TASK_UTILS
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_text, in_one_line
+from ...utils.text_file import read_bytes
 from .base import TagSource
+
+MOST_BYTES = 2**20
 
 
 @TASK_UTILS.register_module()
@@ -19,23 +24,36 @@ class XMLTags(TagSource):
 
     def __init__(self, folder: str = 'Annotations', **kwargs) -> None:
         super().__init__(**kwargs)
+        check_text('XMLTags.folder', folder)
         self.folder = folder
 
     def __call__(self, name: str) -> list[str]:
         """Names of the objects in ``<folder>/<name>.xml``."""
         path = self.where(name)
-        try:
-            annotation = ElementTree.parse(path).getroot()
-        except FileNotFoundError:
-            raise FileNotFoundError(path) from None
-        except ElementTree.ParseError as error:
-            raise ValueError(f'{path} is not XML ({error})') from None
+        annotation = _parse(path)
         # Only direct children: the parts of a person (head, hand, foot) have names as well.
         names = [found.findtext('name') for found in annotation.findall('object')]
         if None in names:
-            raise ValueError(f'{path} has an object without a name')
+            raise BadInput(f'{path} has an object without a name')
         return [name.strip() for name in names]
 
     def where(self, name: str) -> str:
         """The XML file."""
         return self.path(self.folder, f'{name}.xml')
+
+
+def _parse(path: str) -> ElementTree.Element:
+    try:
+        text = read_bytes(path, 'XML annotation', MOST_BYTES)
+    except FileNotFoundError:
+        raise FileNotFoundError(path) from None
+    # VOC's files have none, and entities can make a gigabyte of a line.
+    if b'<!DOCTYPE' in text or b'<!ENTITY' in text:
+        raise BadInput(f'{path} has a document type, which no annotation needs')
+    try:
+        annotation = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BadInput(f'{path} is not XML ({in_one_line(error)})') from None
+    if annotation.tag != 'annotation':
+        raise BadInput(f'{path} is not an annotation but a <{annotation.tag[:40]}>')
+    return annotation

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +11,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ...utils.checks import check_whole, shown
+from ...utils.drafts import draft_folder
+from ...utils.text_file import read_text
 from .scenes import Scene, generate_scene
 from .vocabulary import TOY_PALETTE
 
@@ -20,6 +21,8 @@ _STAMP = 'toy_world.json'
 _VERSION = 2
 # Sets a world's scenes apart from those that the toy CLIP is trained on.
 _SERIES = 2012
+_NO_STAMP = 'no stamp of a toy world'
+_MOST_SCENES = 1_000_000
 _BORDER_VALUE = 255
 _BORDER_RGB = (224, 224, 192)
 
@@ -42,7 +45,7 @@ def write_voc_layout(
         seed: Of the whole world; scene ``i`` depends on ``seed``, ``i`` and ``size`` alone.
 
     Raises:
-        ValueError: A number is too small.
+        BadInput: A number is too small or too large.
         FileExistsError: ``root/VOC2012`` exists and is not this world.
     """
     _check(num_train, num_val, size, seed)
@@ -53,35 +56,30 @@ def write_voc_layout(
         return target
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix='.VOC2012-', dir=target.parent))
-    try:
+    with draft_folder(target.parent, 'VOC2012') as draft:
         _write_world(draft, num_train, num_val, size, seed)
         (draft / _STAMP).write_text(json.dumps(stamp) + '\n')
-        draft.chmod(0o755)
         os.rename(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 
 def _check(num_train: int, num_val: int, size: int, seed: int) -> None:
-    for name, value, least in (
-        ('num_train', num_train, 1),
-        ('num_val', num_val, 1),
-        ('size', size, 32),
-        ('seed', seed, 0),
-    ):
-        if value < least:
-            raise ValueError(f'{name} is {value}; a toy world needs at least {least}')
+    check_whole('num_train', num_train, f'[1, {_MOST_SCENES}]')
+    check_whole('num_val', num_val, f'[1, {_MOST_SCENES}]')
+    check_whole('size', size, '[32, 1024]')
+    check_whole('seed', seed, f'[0, {2**63 - 1}]')
 
 
 def _require_stamp(target: Path, stamp: dict) -> None:
     path = target / _STAMP
-    found = json.loads(path.read_text()) if path.is_file() else 'no stamp of a toy world'
+    try:
+        found = json.loads(read_text(path, 'stamp')) if path.exists() else _NO_STAMP
+    except ValueError:
+        found = _NO_STAMP
     if found != stamp:
         raise FileExistsError(
-            f'{target} exists and is not the toy world asked for ({found} instead of {stamp}); '
-            'remove it or choose another folder'
+            f'{target} exists and is not the toy world asked for ({shown(found, 200)} instead of '
+            f'{stamp}); remove it or choose another folder'
         )
 
 

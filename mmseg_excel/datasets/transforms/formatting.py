@@ -9,6 +9,8 @@ from mmengine.structures import LabelData
 from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
+from ...utils.checks import check_sequence, check_text
+
 
 @TRANSFORMS.register_module()
 class PackTaggedInputs(PackSegInputs):
@@ -19,10 +21,17 @@ class PackTaggedInputs(PackSegInputs):
 
     Args:
         meta_keys: Default: those of ``PackSegInputs`` and ``name``, the image's name in its list.
+
+    Raises:
+        BadInput: ``meta_keys`` is no list of names.
     """
 
     def __init__(self, meta_keys: Sequence[str] | None = None) -> None:
         super().__init__()
+        if meta_keys is not None:
+            check_sequence('PackTaggedInputs.meta_keys', meta_keys)
+            for key in meta_keys:
+                check_text('PackTaggedInputs.meta_keys', key)
         self.meta_keys = meta_keys or (*self.meta_keys, 'name')
 
     def transform(self, results: dict) -> dict:

@@ -8,6 +8,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import shown
+from ..class_names import some_names
+
 
 @TRANSFORMS.register_module()
 class LoadImageTags(BaseTransform):
@@ -20,7 +24,7 @@ class LoadImageTags(BaseTransform):
     Added keys: ``gt_tags``, float32 (n,).
 
     Raises:
-        ValueError: a tag is not one of the classes.
+        BadInput: a tag is not one of the classes.
     """
 
     def transform(self, results: dict) -> dict:
@@ -28,8 +32,8 @@ class LoadImageTags(BaseTransform):
         if 'tags' in results:
             try:
                 results['gt_tags'] = multi_hot(results['tags'], results['foreground'])
-            except ValueError as error:
-                raise ValueError(f'{results.get("img_path", "An image")}: {error}') from None
+            except BadInput as error:
+                raise BadInput(f'{results.get("img_path", "An image")}: {error}') from None
         return results
 
 
@@ -37,5 +41,5 @@ def multi_hot(tags: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """Multi-hot vector, float32 (n,), of the ``tags`` among n ``classes``."""
     unknown = sorted(set(tags).difference(classes))
     if unknown:
-        raise ValueError(f'tag {unknown[0]!r} is not one of the classes {", ".join(classes)}.')
+        raise BadInput(f'tag {shown(unknown[0])} is not one of the classes {some_names(classes)}.')
     return np.isin(classes, tags).astype(np.float32)

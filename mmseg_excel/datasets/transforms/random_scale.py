@@ -7,6 +7,12 @@ from mmcv.transforms import Resize
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_number, check_sequence
+from ...utils.images import check_pixels
+
+LARGEST_RATIO = 100
+
 
 @TRANSFORMS.register_module()
 class RandomScale(Resize):
@@ -17,11 +23,21 @@ class RandomScale(Resize):
     does it, which averages where it shrinks.
 
     Args:
-        ratio_range: Smallest and largest factor. Default: (0.5, 2.0).
+        ratio_range: Smallest and largest factor, at most 100. Default: (0.5, 2.0).
+
+    Raises:
+        BadInput: ``ratio_range`` is no such pair, or would make an image too large.
     """
 
     def __init__(self, ratio_range: tuple[float, float] = (0.5, 2.0)) -> None:
         super().__init__(scale=1, keep_ratio=False, backend='pillow')
+        check_sequence('RandomScale.ratio_range', ratio_range, 2)
+        for ratio in ratio_range:
+            check_number('RandomScale.ratio_range', ratio, f'(0, {LARGEST_RATIO}]')
+        if ratio_range[0] > ratio_range[1]:
+            raise BadInput(
+                f'RandomScale.ratio_range is {ratio_range}, but must name the smaller factor first.'
+            )
         self.ratio_range = ratio_range
 
     @cache_randomness
@@ -33,6 +49,8 @@ class RandomScale(Resize):
         ratio = self._draw_ratio()
         height, width = results['img'].shape[:2]
         self.scale = max(1, int(width * ratio)), max(1, int(height * ratio))
+        image = f'{results.get("img_path", "An image")}, scaled by RandomScale.ratio_range,'
+        check_pixels(*self.scale, image)
         return super().transform(results)
 
     def __repr__(self) -> str:
