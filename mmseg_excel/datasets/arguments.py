@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 
 from mmengine.registry import Registry
+from mmseg.registry import TRANSFORMS
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_keys, check_text, check_whole, shown
@@ -44,7 +45,9 @@ def check_arguments(owner: str, base: type, ann_file: object, arguments: Mapping
     _check_indices(f'{owner}.indices', arguments.get('indices'))
 
 
-def check_built(setting: str, config: object, registry: Registry, given: Sequence[str]) -> None:
+def check_built(
+    setting: str, config: object, registry: Registry, given: Sequence[str] = ()
+) -> None:
     """Refuse a config that the registry can build nothing from.
 
     Args:
@@ -82,7 +85,9 @@ def _check_pipeline(setting: str, pipeline: object) -> None:
     if not isinstance(pipeline, Sequence) or isinstance(pipeline, str | bytes):
         raise BadInput(f'{setting} is {shown(pipeline)}, but must be a list of transforms.')
     for step in pipeline:
-        if not callable(step) and not (isinstance(step, Mapping) and 'type' in step):
+        if isinstance(step, Mapping):
+            check_built(setting, step, TRANSFORMS)
+        elif not callable(step):
             raise BadInput(f'{setting} has {shown(step)}, but must be a list of transforms.')
 
 

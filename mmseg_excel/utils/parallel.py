@@ -84,9 +84,9 @@ def _results(function, items, workers) -> Iterator:
         except BrokenProcessPool:
             raise ChildProcessError(ENDED) from None
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()  # at its next item
+            pool.shutdown(cancel_futures=True)
             raise
 
 

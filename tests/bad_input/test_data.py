@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -33,6 +34,7 @@ from mmseg_excel.utils.images import read_rgb
 from .case import Case
 
 NAN, INFINITY = float('nan'), float('inf')
+LOADED = [LoadImageFromFile(), LoadMask()]
 TABLE = {'one.jpg': ['cat'], 'two.png': []}
 
 
@@ -137,7 +139,9 @@ SETTINGS = [
     ('pipeline', 'LoadMask', 'pipeline is .*must be a list of transforms'),
     ('pipeline', None, 'pipeline is None'),
     ('pipeline', [3], 'pipeline has 3'),
-    ('pipeline', [dict(scale=3)], 'pipeline has .*scale'),
+    ('pipeline', [dict(scale=3)], 'must be a dict with a type'),
+    ('pipeline', [dict(type='Lod')], "pipeline has the unknown type 'Lod'"),
+    ('pipeline', [dict(type='RandomScale', ratio=2)], 'does not fit RandomScale: .*ratio'),
     ('indices', 'all', "indices is 'all', but must be how many images"),
     ('indices', 1.5, 'indices is 1.5'),
     ('indices', True, 'indices is True'),
@@ -419,8 +423,7 @@ def trained_on(make: Callable[[Path], bytes]) -> Callable[[Path], object]:
     """An image that is bad when its turn comes."""
 
     def act(folder: Path) -> object:
-        load = dict(type='mmseg.LoadImageFromFile')
-        data = TagListDataset(**own_images(folder), pipeline=[load])
+        data = TagListDataset(**own_images(folder), pipeline=LOADED[:1])
         _file(folder / 'images/one.jpg', make(folder))
         return data[0]
 
@@ -449,8 +452,7 @@ def evaluated(picture: Image.Image, **changes) -> Callable[[Path], object]:
     """A mask that is bad when its turn comes."""
 
     def act(folder: Path) -> object:
-        load = dict(type='mmseg.LoadImageFromFile')
-        data = TagListDataset(**own_images(folder) | changes, pipeline=[load, LoadMask()])
+        data = TagListDataset(**own_images(folder) | changes, pipeline=LOADED)
         picture.save(folder / 'masks/one.png')
         return data[0]
 
@@ -501,8 +503,7 @@ CASES += [
 
 def _turned(folder: Path) -> object:
     """An image whose EXIF orientation exchanges height and width; its mask is not turned."""
-    load = dict(type='mmseg.LoadImageFromFile')
-    data = TagListDataset(**own_images(folder), pipeline=[load, LoadMask()])
+    data = TagListDataset(**own_images(folder), pipeline=LOADED)
     exif = Image.Exif()
     exif[0x0112] = 6
     PICTURE.save(folder / 'images/one.jpg', exif=exif)
@@ -563,8 +564,7 @@ def test_refused(case: Case, tmp_path: Path):
 
 
 def test_loading_processes_say_it_in_one_sentence_too(tmp_path):
-    load = dict(type='mmseg.LoadImageFromFile')
-    data = TagListDataset(**own_images(tmp_path), pipeline=[load])
+    data = TagListDataset(**own_images(tmp_path), pipeline=LOADED[:1])
     (tmp_path / 'images/one.jpg').write_bytes(b'')
     loader = DataLoader(data, num_workers=1, collate_fn=list)
     Case(
