@@ -85,11 +85,12 @@ def test_tables_may_leave_out_suffixes_and_lists_may_choose_rows(root):
 
 def test_masks_without_background_start_with_the_first_class(root):
     write_mask(root / 'masks/two.png', np.array([[0, 255] * 30] * 50, np.uint8))
+    write_mask(root / 'masks/v1.2.png', np.full((50, 60), 2, np.uint8))
     prefix = dict(img_path='images', seg_map_path='masks')
     pipeline = Config.fromfile(CONFIGS / 'pipelines.py').test_pipeline
     dataset = build(root, data_prefix=prefix, pipeline=pipeline, masks_have_background=False)
     labels = [sample['data_samples'].gt_sem_seg.data.unique().tolist() for sample in dataset]
-    assert labels[:2] == [[2], [1, 255]]
+    assert labels == [[2], [1, 255], [3]]
 
 
 def test_everything_wrong_with_a_table_is_told_at_once(root):

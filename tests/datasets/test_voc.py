@@ -58,7 +58,7 @@ def test_palette_is_vocs():
 def test_missing_root_and_list_are_named(build_voc, tmp_path):
     with pytest.raises(FileNotFoundError, match=r'nowhere does not exist.*prepare_voc'):
         build_voc(data_root=str(tmp_path / 'nowhere'))
-    with pytest.raises(FileNotFoundError, match=r'List file .*no_list.txt does not exist'):
+    with pytest.raises(FileNotFoundError, match=r"no list of images '.*no_list.txt'"):
         build_voc(ann_file='ImageSets/Segmentation/no_list.txt')
 
 
