@@ -10,6 +10,7 @@ from ..inferencer import ExCELInferencer, read_config
 from ..text.class_texts import all_texts
 from ..text.descriptions import load_descriptions
 from ..text.vocabulary import get_vocabulary
+from ..utils.config_parts import check_parts
 
 TOY_CONFIG, PHOTO_CONFIG = 'excel_toy', 'excel_voc'
 
@@ -39,6 +40,7 @@ def load_model(
         ValueError: If one does not fit.
     """
     cfg = read_config(config or (PHOTO_CONFIG if model or pretrained else TOY_CONFIG))
+    check_parts(cfg, 'model.backbone', 'model.text_head.vocabulary', 'model.decode_head')
     for key, value in dict(model=model, pretrained=pretrained).items():
         if value is not None:
             cfg.model.backbone[key] = value

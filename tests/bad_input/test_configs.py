@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mmseg.utils import register_all_modules
 
+from mmseg_excel.app.model import load_model
 from mmseg_excel.determinism import set_randomness
 from mmseg_excel.inferencer import ExCELInferencer, build_model, read_config
 from mmseg_excel.text.from_config import inspect_config
@@ -242,6 +243,7 @@ BUILDING = [
     Case('no test data', lambda f: ExCELInferencer(read_settings(TOY, dict(
         test_dataloader=None))), 'test_dataloader'),
     Case('texts of another segmentor', lambda f: inspect_config(read_config_file(PSEUDO)), 'text_'),
+    Case('another segmentor for the page', lambda f: load_model(PSEUDO, model='ViT-B-32'), 'text_'),
     Case('texts of an empty config', lambda f: inspect_config({}), 'model.text_head'),
     *(
         Case(f'device {device!r}', lambda f, d=device: ExCELInferencer(TOY, device=d), 'no device')
