@@ -16,9 +16,9 @@ from benchmarks.literal.maps import patch_text_maps
 from benchmarks.literal.training import dynamic_features, training_losses
 from benchmarks.timing import Run
 from mmseg_excel.models.affinity import refine_maps, transition_matrix
-from mmseg_excel.models.excel import Phase
 from mmseg_excel.models.lvc_adapter import predicted_affinity
 from mmseg_excel.models.pseudo_label import pack_tags, score_stack
+from mmseg_excel.models.trained_segmentor import Phase
 
 THRESHOLD = 0.79
 
@@ -27,33 +27,34 @@ def encoder(case: Case) -> tuple[Run, Run]:
     """CLIP, its calibrated stream, and the attention that refines maps."""
 
     def ours() -> None:
-        calibration = case.ours._calibrate_for_labels(case.images)
-        calibration.embeddings()
-        calibration.attention  # noqa: B018 - computed when asked for
+        reading = case.ours.extract_feat(case.images)
+        reading.calibration.embeddings()
+        case.ours.attention(reading, dynamic=False)
 
     return lambda: encode_image(case.clip, case.images), ours
 
 
 def static_maps(case: Case) -> tuple[Run, Run]:
-    encoding, calibration = _encoded(case)
+    encoding, reading = _encoded(case)
     return (
         lambda: patch_text_maps(encoding.features, case.texts, NUM_CLASSES),
-        lambda: case.ours._maps(calibration, None),
+        lambda: case.ours.maps(reading, case.tags),
     )
 
 
 @torch.no_grad()
 def dynamic_maps(case: Case) -> tuple[Run, Run]:
     """Maps calibrated by the adapter: a second pass through CLIP, or the closed form."""
-    _, calibration = _encoded(case)
-    fused = case.ours._fuse(calibration)
+    _, reading = _encoded(case)
+    fused = case.ours.fuse(reading)
 
     def literal() -> None:
         features = dynamic_features(case.clip, case.images, fused)
         patch_text_maps(features, case.texts, NUM_CLASSES)
 
     def ours() -> None:
-        case.ours._maps(calibration, case.ours.adapter.relation_logits(fused, over_batch=True))
+        relation = case.ours.adapter.relation_logits(fused, over_batch=True)
+        case.ours.maps(reading, case.tags, relation)
 
     return torch.no_grad()(literal), torch.no_grad()(ours)
 
@@ -61,11 +62,11 @@ def dynamic_maps(case: Case) -> tuple[Run, Run]:
 @torch.no_grad()
 def affinity(case: Case) -> tuple[Run, Run]:
     """Affinity refinement in the dynamic phase, up to the score stack."""
-    encoding, calibration = _encoded(case)
-    fused = case.ours._fuse(calibration)
+    encoding, reading = _encoded(case)
+    fused = case.ours.fuse(reading)
     maps = patch_text_maps(encoding.features, case.texts, NUM_CLASSES)
-    grid, size = calibration.trace.grid, case.images.shape[2:]
-    attention = calibration.attention
+    grid, size = reading.calibration.trace.grid, case.images.shape[2:]
+    attention = case.ours.attention(reading, dynamic=True)
 
     def literal() -> None:
         predicted = predict_affinity(fused)

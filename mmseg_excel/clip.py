@@ -6,6 +6,7 @@ Vision and text towers are built apart: testing never needs the text tower.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -110,6 +111,13 @@ class CLIP:
                 f'({type(error).__name__}: {reason}): use a CLIP ViT such as '
                 "'ViT-B-16-quickgelu'."
             ) from error
+
+    def logit_scale(self) -> float:
+        """What cosines of images and texts are multiplied with before a softmax, 100 in OpenAI's.
+
+        Weight files that keep none are taken for such.
+        """
+        return math.exp(self.state.get('logit_scale', math.log(100)))
 
     @property
     def _quick_gelu(self) -> bool:

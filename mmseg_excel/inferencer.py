@@ -33,12 +33,14 @@ from .inferencer_inputs import (
     named_images,
 )
 from .models import ranges
+from .models.affinity import last_attention
 from .models.attribute_text_head import class_maps
 from .models.clip_backbone import CLIPTrace, pad_to_multiple
-from .models.excel import ExCEL, content_of
+from .models.excel import ExCEL
 from .models.lvc_adapter import dynamic_relation, predicted_affinity
 from .models.pseudo_label import PseudoLabels
 from .models.svc_neck import SIMILARITIES, Calibration, SVCNeck
+from .models.trained_segmentor import content_of
 from .postprocess import DenseCRF, read_rgb
 from .text.attribute_bank import AttributeBank, encode, get_attribute_bank
 from .text.attributes import hunt_attributes
@@ -366,8 +368,7 @@ class ExCELInferencer:
         """
         if not self.trained:
             raise BadInput('Dynamic maps need a trained adapter: give a checkpoint.')
-        # The adapter sees the features it was trained on, whatever the settings.
-        return self.model.image_relation(self.model.neck(image.trace))
+        return self.model.image_relation(self.model.read(image.trace))
 
     def texts(self, vocabulary: Vocabulary, settings: Settings) -> Tensor:
         """Text embeddings (T, C) of a vocabulary.
@@ -434,7 +435,7 @@ class ExCELInferencer:
         if not self.trained:
             raise BadInput('A prediction needs a trained decoder: give a checkpoint.')
         settings = self._checked(settings)
-        logits = self.model.decode(self.model.neck(image.trace))
+        logits = self.model.decode(self.model.read(image.trace))
         scores = self._resized(logits, image)[0]
         if settings.crf:
             scores = sharpened(image, scores.softmax(dim=0))
@@ -468,7 +469,7 @@ class ExCELInferencer:
         labeler.pixel_adaptive.iterations = settings.par_iterations
         multi_hot = maps.new_tensor([[float(name in tags) for name in vocabulary.classes]])
         affinity = predicted_affinity(self.relation(image)) if settings.dynamic else None
-        attention = self.calibrate(image, settings).attention
+        attention = last_attention(image.trace, self.model.neck.num_attention, settings.num_layers)
         padded = pad_to_multiple(image.inputs, self.model.backbone.patch_size)
         images = self.model.images01(padded)
         refined = labeler(maps, attention, multi_hot, images, affinity)

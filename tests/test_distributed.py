@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from mmseg_excel.models.excel import Phase
+from mmseg_excel.models.trained_segmentor import Phase
 
 from .golden.model import build_golden_model, golden_samples
 from .golden.reference import golden_tensor

@@ -7,7 +7,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..distributed import unwrapped
-from ..models.excel import Phase
+from ..models.trained_segmentor import Phase
 from ..utils.checks import check_whole
 
 

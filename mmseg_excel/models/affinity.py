@@ -7,6 +7,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .clip_backbone import CLIPTrace
+
+
+def last_attention(trace: CLIPTrace, num_layers: int, num_summed: int = 0) -> Tensor:
+    """CLIP's own patch-to-patch attention A_l of its last layers.
+
+    Where the trace kept none, it is computed now.
+
+    Args:
+        trace: The tower's computation.
+        num_layers: How many of the last layers.
+        num_summed: How many of them count as a sum over heads, the last ones; the others as a
+            mean. Default: 0.
+
+    Returns:
+        (layers, B, P, P), float32.
+    """
+    heads, first_summed = trace.num_heads, len(trace.blocks) - num_summed
+    maps = []
+    for layer in range(len(trace.blocks))[-num_layers:]:
+        summed = trace.blocks[layer].attention_over_heads(heads)[:, 1:, 1:]
+        maps.append(summed if layer >= first_summed else summed / heads)
+    return torch.stack(maps)
+
 
 def transition_matrix(attention: Tensor, affinity: Tensor | None = None) -> Tensor:
     """Turn attention into the matrix that refines maps.
@@ -21,14 +45,18 @@ def transition_matrix(attention: Tensor, affinity: Tensor | None = None) -> Tens
     if affinity is None:
         weight = attention.mean(dim=0)
     else:
-        weight = _agreeing_layers_mean(attention, affinity) * affinity
+        weight = _agreeing_layers_mean(attention) * affinity
     return _sinkhorn_squared(weight)
 
 
-def _agreeing_layers_mean(attention: Tensor, affinity: Tensor) -> Tensor:
-    """Mean of the layers whose attention sums to no less than the average layer's."""
-    excess = (affinity - attention).sum(dim=(2, 3))
-    agrees = (excess <= excess.mean(dim=0)).to(attention.dtype)
+def _agreeing_layers_mean(attention: Tensor) -> Tensor:
+    """Mean of the layers whose sum of affinity - attention is at most the average layer's.
+
+    The affinity is the same in all of these sums, so it decides nothing: layers count whose
+    attention among patches sums to no less than the average, which rounds less.
+    """
+    mass = attention.sum(dim=(2, 3), dtype=torch.float64)
+    agrees = (mass >= mass.mean(dim=0)).to(attention.dtype)
     total = torch.einsum('lb,lbij->bij', agrees, attention)
     return total / (agrees.sum(dim=0) + 1e-5)[:, None, None]
 

@@ -125,6 +125,14 @@ class AttributeTextHead(BaseModule):
             described = load_descriptions(self.settings['descriptions'], self.vocabulary.classes)
             self.origin['sentences'] = sha256(all_texts(described))
 
+    def require_texts(self) -> None:
+        """Raise a ``RuntimeError`` if nobody has computed or loaded the class texts."""
+        if not self.encoded:
+            raise RuntimeError(
+                'The class texts are not computed yet: call encode_classes() on the segmentor, or '
+                'load a checkpoint.'
+            )
+
     @torch.no_grad()
     def forward(self, embeddings: Tensor, grid: tuple[int, int]) -> Tensor:
         """Align patches with class texts.
@@ -136,11 +144,7 @@ class AttributeTextHead(BaseModule):
         Returns:
             Class activation maps of the foreground classes, (B, n, g_h, g_w), in 0..1.
         """
-        if not self.encoded:
-            raise RuntimeError(
-                'The class texts are not computed yet: call encode_classes() on the segmentor, or '
-                'load a checkpoint.'
-            )
+        self.require_texts()
         return class_maps(embeddings, self.class_texts, self.num_foreground, grid)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:

@@ -12,7 +12,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
-from ..utils.checks import check_text
+from ..utils.checks import check_flag, check_text
 from .transformer_block import BlockTrace, run_block
 
 
@@ -51,24 +51,39 @@ class FrozenCLIP(BaseModule):
         model: open_clip model name of a ViT with a class token.
         pretrained: open_clip tag (downloaded and cached), ``'packaged'`` for the toy CLIP, or a
             local weight file (OpenAI JIT archive, state dict, safetensors).
+        half_positions: Whether position embeddings are rounded to half precision once they are
+            resized, as CLIP-ES's reference does. Default: False.
     """
 
     def __init__(
-        self, model: str = 'ViT-B-16-quickgelu', pretrained: str = 'openai', init_cfg=None
+        self,
+        model: str = 'ViT-B-16-quickgelu',
+        pretrained: str = 'openai',
+        half_positions: bool = False,
+        init_cfg=None,
     ) -> None:
         super().__init__(init_cfg)
         check_text('FrozenCLIP.model', model)
         check_text('FrozenCLIP.pretrained', pretrained)
+        check_flag('FrozenCLIP.half_positions', half_positions)
+        self.half_positions = half_positions
         self.model = model
         self.pretrained = pretrained
         clip = load_clip(model, pretrained)
         # In a tuple, so that nn.Module does not register it.
         self._tower = (clip.vision_tower(),)
         self.sha256, self.config = clip.vision_identity().values()
+        self.logit_scale = clip.logit_scale()
 
     def identity(self) -> dict:
-        """What the tower is: the hash of its weights, and its configuration."""
-        return dict(model=self.model, sha256=self.sha256, config=self.config)
+        """What the tower is: the hash of its weights, its configuration, how it is used."""
+        return dict(
+            model=self.model,
+            sha256=self.sha256,
+            config=self.config,
+            logit_scale=self.logit_scale,
+            half_positions=self.half_positions,
+        )
 
     @property
     def tower(self) -> nn.Module:
@@ -134,6 +149,8 @@ class FrozenCLIP(BaseModule):
         """Patch, class and position embeddings and ``ln_pre``: (B, N, D)."""
         tower = self.tower
         position = resize_position_embedding(tower.positional_embedding, tower.grid_size, grid)
+        if self.half_positions:
+            position = position.half().to(position.dtype)
         # Every layer sees what is rounded here, and little time is gained: not under autocast.
         with torch.autocast(images.device.type, enabled=False):
             patches = tower.conv1(images).flatten(2).transpose(1, 2)

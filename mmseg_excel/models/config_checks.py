@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
@@ -17,11 +17,10 @@ from ..utils.checks import (
     shown,
 )
 
-SOURCES = ('decoder', 'cam')
 LONGEST_SIDE = '[1, 16384]'
 
 
-def check_test_cfg(test_cfg: Mapping) -> None:
+def check_test_cfg(test_cfg: Mapping, sources: Sequence[str]) -> None:
     """Refuse settings that would be ignored, such as mmseg's sliding windows.
 
     Raises:
@@ -29,11 +28,11 @@ def check_test_cfg(test_cfg: Mapping) -> None:
     """
     if isinstance(test_cfg, Mapping) and test_cfg.get('mode') == 'slide':
         raise BadInput(
-            "model.test_cfg.mode is 'slide', but ExCEL has no sliding windows: it takes images of "
-            "any size as a whole, so set it to 'whole' or leave it out."
+            "model.test_cfg.mode is 'slide', but there are no sliding windows: images of "
+            "any size are taken as a whole: set it to 'whole' or leave it out."
         )
     check_keys('model.test_cfg', test_cfg, ('source', 'mode'))
-    check_choice('model.test_cfg.source', test_cfg.get('source', 'decoder'), SOURCES)
+    check_choice('model.test_cfg.source', test_cfg.get('source', sources[0]), sources)
     check_choice('model.test_cfg.mode', test_cfg.get('mode', 'whole'), ('whole',))
 
 
@@ -48,7 +47,7 @@ def check_preprocessor(config: Mapping | nn.Module) -> None:
     name = 'model.data_preprocessor'
     if not isinstance(config, Mapping) or not config.get('type'):
         raise BadInput(
-            f'{name} is {shown(config)}, but must be a dict with a type, mean and std: ExCEL sees '
+            f'{name} is {shown(config)}, but must be a dict with a type, mean and std: CLIP sees '
             'normalised images.'
         )
     _check_statistics(f'{name}.mean', config.get('mean'), '[0, 255]')

@@ -86,17 +86,33 @@ class PseudoLabeler(BaseModule):
             images: (B, 3, S, S), RGB in 0..1.
             affinity: Predicted affinity (B, P, P) in the dynamic phase.
         """
-        classes, present = pack_tags(tags)
-        tagged = maps.float().gather(1, classes[:, :, None, None].expand(-1, -1, *maps.shape[2:]))
-        with torch.autocast(maps.device.type, enabled=False):
-            transition = transition_matrix(attention.float(), affinity)
-            refined = refine_maps(tagged, transition, self.box_threshold)
-        stack = score_stack(refined * present[:, :, None, None], images.shape[2:])
-        scores = self.pixel_adaptive(images, stack)
-        channels = F.pad(torch.where(present, classes + 1, -1), (1, 0))
+        refined, channels = refine_tagged(maps, attention, tags, self.box_threshold, affinity)
+        scores = self.pixel_adaptive(images, score_stack(refined, images.shape[2:]))
         winners = scores.max(dim=1).indices  # argmax is many times slower on a CPU
         labels = channels.gather(1, winners.flatten(1)).view_as(winners)
         return PseudoLabels(labels, scores, channels)
+
+
+def refine_tagged(
+    maps: Tensor,
+    attention: Tensor,
+    tags: Tensor,
+    box_threshold: float,
+    affinity: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Refine the maps of the tagged classes along attention, never in half precision.
+
+    Returns:
+        Refined maps, (B, K, g_h, g_w), zero beyond an image's own tags, and the channels they
+        have in a score stack, see :class:`PseudoLabels`.
+    """
+    classes, present = pack_tags(tags)
+    tagged = maps.float().gather(1, classes[:, :, None, None].expand(-1, -1, *maps.shape[2:]))
+    with torch.autocast(maps.device.type, enabled=False):
+        transition = transition_matrix(attention.float(), affinity)
+        refined = refine_maps(tagged, transition, box_threshold)
+    channels = F.pad(torch.where(present, classes + 1, -1), (1, 0))
+    return refined * present[:, :, None, None], channels
 
 
 def pack_tags(tags: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,8 +127,12 @@ def pack_tags(tags: Tensor) -> tuple[Tensor, Tensor]:
 
 def score_stack(refined: Tensor, size: tuple[int, int]) -> Tensor:
     """Background score and resized min-max normalised maps: (B, 1 + K, S, S)."""
-    low, high = refined.amin(dim=(2, 3), keepdim=True), refined.amax(dim=(2, 3), keepdim=True)
-    normalised = (refined - low) / (high - low + 1e-7)
-    resized = F.interpolate(normalised, size=size, mode='bilinear', align_corners=False)
+    resized = F.interpolate(stretched(refined), size=size, mode='bilinear', align_corners=False)
     background = 1 - resized.amax(dim=1, keepdim=True)
     return torch.cat([background, resized], dim=1)
+
+
+def stretched(maps: Tensor) -> Tensor:
+    """Min-max normalised maps (B, K, g_h, g_w)."""
+    low, high = maps.amin(dim=(2, 3), keepdim=True), maps.amax(dim=(2, 3), keepdim=True)
+    return (maps - low) / (high - low + 1e-7)

@@ -38,3 +38,22 @@ def _interpolation(old: int, new: int, device: torch.device) -> Tensor:
     """Weights of each old sample in each new one, (new, old)."""
     identity = torch.eye(old, device=device)[None]
     return F.interpolate(identity, size=new, mode='linear', align_corners=False)[0].T
+
+
+def resize_by(x: Tensor, factors: Sequence[float], size: Sequence[int]) -> Tensor:
+    """Resize (B, C, h, w) by exact factors, bilinearly, and keep (height, width) of the result.
+
+    For grids that reach beyond the picture: the factors say how large a cell becomes, the size
+    how much of the result belongs to the picture.
+    """
+    resized = F.interpolate(
+        x,
+        scale_factor=tuple(factors),
+        mode='bilinear',
+        align_corners=False,
+        recompute_scale_factor=False,
+    )
+    missing = [max(side - other, 0) for side, other in zip(size, resized.shape[2:], strict=True)]
+    if any(missing):  # a rounded-down last row or column
+        resized = F.pad(resized, (0, missing[1], 0, missing[0]), mode='replicate')
+    return resized[..., : size[0], : size[1]]

@@ -7,33 +7,56 @@ from torch import nn
 from ..utils.bad_input import BadInput
 
 
-def check_rooms(model: nn.Module) -> None:
-    """Refuse a segmentor whose rooms do not fit its CLIP and each other.
+def check_texts(model: nn.Module) -> None:
+    """Refuse class texts of another width than CLIP's.
 
     Raises:
-        BadInput: Names the setting, its value and the one that fits.
+        BadInput: Names the setting, its value and the one that fits; as all of these.
     """
-    clip, num_labels = model.backbone, model.text_head.num_foreground + 1
-    blocks = f'CLIP {clip.model!r} has {clip.num_layers} blocks'
-    _at_most('SVCNeck.num_layers', model.neck.num_layers, clip.num_layers, blocks)
-    _at_most('SVCNeck.num_attention', model.neck.num_attention, clip.num_layers, blocks)
-    _equal('LVCAdapter.num_layers', len(model.adapter.layers), clip.num_layers, blocks)
+    clip = model.backbone
     _equal(
-        *('LVCAdapter.in_channels', model.adapter.in_channels, clip.width),
+        *(f'{_name(model.text_head)}.in_channels', model.text_head.in_channels, clip.embed_dim),
+        f'CLIP {clip.model!r} embeds texts in {clip.embed_dim} dimensions',
+    )
+
+
+def check_attention(model: nn.Module, setting: str, layers: int) -> None:
+    """Refuse more layers of attention than CLIP has."""
+    _at_most(f'{_name(model)}.{setting}', layers, model.backbone.num_layers, _blocks(model))
+
+
+def check_neck(model: nn.Module) -> None:
+    """Refuse a calibration of more blocks than CLIP has."""
+    for setting in ('num_layers', 'num_attention'):
+        value = getattr(model.neck, setting)
+        _at_most(f'SVCNeck.{setting}', value, model.backbone.num_layers, _blocks(model))
+
+
+def check_trained_rooms(model: nn.Module) -> None:
+    """Refuse an adapter and a decoder that do not fit CLIP, each other and the classes."""
+    clip, adapter, num_labels = model.backbone, model.adapter, model.num_classes
+    name = _name(adapter)
+    _equal(f'{name}.num_layers', len(adapter.layers), model.num_adapter_layers, _blocks(model))
+    _equal(
+        *(f'{name}.in_channels', adapter.in_channels, clip.width),
         f'the tokens of CLIP {clip.model!r} are {clip.width} wide',
     )
     _equal(
-        *('AttributeTextHead.in_channels', model.text_head.in_channels, clip.embed_dim),
-        f'CLIP {clip.model!r} embeds texts in {clip.embed_dim} dimensions',
-    )
-    _equal(
-        *('TransformerHead.in_channels', model.decode_head.in_channels, model.adapter.channels),
-        f'LVCAdapter.channels is {model.adapter.channels}',
+        *('TransformerHead.in_channels', model.decode_head.in_channels, adapter.channels),
+        f'{name}.channels is {adapter.channels}',
     )
     _equal(
         *('decode_head.num_classes', model.decode_head.num_classes, num_labels),
         f'the text head has {num_labels - 1} classes and a background',
     )
+
+
+def _blocks(model: nn.Module) -> str:
+    return f'CLIP {model.backbone.model!r} has {model.backbone.num_layers} blocks'
+
+
+def _name(room: nn.Module) -> str:
+    return type(room).__name__
 
 
 def _at_most(setting: str, value: int, most: int, because: str) -> None:

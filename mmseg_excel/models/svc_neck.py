@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -36,36 +35,13 @@ class Calibration:
         trace: The trace it was made from.
         tokens: The calibrated stream s that enters ``ln_post``, (B, N, D), class token of x.
         values: What R shifts the tokens along: Σ_l v_l W_Oᵀ over calibrated blocks, (B, N, D).
-        features: What the adapter sees: patch tokens of every layer, L times (B, P, D).
         num_layers: Number of calibrated blocks.
-        num_attention: Number of layers in `attention`.
     """
 
     trace: CLIPTrace
     tokens: Tensor
     values: Tensor
-    features: list[Tensor]
     num_layers: int
-    num_attention: int
-
-    @cached_property
-    @torch.no_grad()
-    def attention(self) -> Tensor:
-        """CLIP's own patch-to-patch attention A_l of the last layers, for the affinity.
-
-        A mean over heads in uncalibrated blocks, a sum over heads in calibrated ones (method 7).
-        Only pseudo labels need it: where the trace kept none, it is computed when first asked for.
-
-        Returns:
-            (layers, B, P, P), float32.
-        """
-        blocks, num_heads = self.trace.blocks, self.trace.num_heads
-        first = len(blocks) - self.num_layers
-        maps = []
-        for layer in range(len(blocks))[-self.num_attention :]:
-            summed = blocks[layer].attention_over_heads(num_heads)[:, 1:, 1:]
-            maps.append(summed if layer >= first else summed / num_heads)
-        return torch.stack(maps)
 
     def embeddings(self) -> Tensor:
         """F, the image features in the joint space, (B, N, C)."""
@@ -145,9 +121,7 @@ class SVCNeck(BaseModule):
             trace=trace,
             tokens=tokens,
             values=values,
-            features=self._adapter_features(trace, tokens),
             num_layers=self.num_layers,
-            num_attention=self.num_attention,
         )
 
     def _calibrated_attention(self, block: BlockTrace, num_heads: int) -> Tensor:
@@ -157,17 +131,3 @@ class SVCNeck(BaseModule):
             for pair in SIMILARITIES[self.mode]
         ]
         return sum_heads(pairs).div_(len(pairs))
-
-    def _adapter_features(self, trace: CLIPTrace, calibrated: Tensor) -> list[Tensor]:
-        """The layer outputs the adapter sees, method 6, "which layer outputs".
-
-        The layer before the first calibrated block shows the calibrated stream itself; from the
-        first calibrated block on, a layer carries the attention residual of the *next* block.
-        """
-        first = len(trace.blocks) - self.num_layers
-        features = [block.output for block in trace.blocks]
-        if self.num_layers and first:
-            features[first - 1] = calibrated
-        for layer in range(first, len(features) - 1):
-            features[layer] = trace.blocks[layer + 1].attended
-        return [tokens[:, 1:] for tokens in features]

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 
 from mmseg_excel.engine import PhaseScheduleHook, WarmupPolyLR
-from mmseg_excel.models.excel import Phase
+from mmseg_excel.models.trained_segmentor import Phase
 
 from ..golden.reference import golden
 

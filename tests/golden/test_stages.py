@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from mmseg_excel.models.affinity import confident_boxes, refine_maps, transition_matrix
-from mmseg_excel.models.excel import Phase
 from mmseg_excel.models.lvc_adapter import dynamic_relation, predicted_affinity
 from mmseg_excel.models.pixel_adaptive import PixelAdaptiveRefinement
 from mmseg_excel.models.pseudo_label import pack_tags, score_stack
+from mmseg_excel.models.trained_segmentor import Phase
 
 from ..tolerance import FEATURES, GRADIENTS, LOSSES, assert_same_labels
 from .model import build_golden_model, golden_samples, max_error
@@ -31,14 +31,24 @@ def model():
 
 
 @pytest.fixture(scope='module')
-def calibration(model):
+def reading(model):
     return model.extract_feat(golden_tensor('image'))
 
 
 @pytest.fixture(scope='module')
-def fused(model, calibration):
+def calibration(reading):
+    return reading.calibration
+
+
+@pytest.fixture(scope='module')
+def attention(model, reading):
+    return model.attention(reading, dynamic=False)
+
+
+@pytest.fixture(scope='module')
+def fused(model, reading):
     with torch.no_grad():
-        return model._fuse(calibration)
+        return model.fuse(reading)
 
 
 @pytest.fixture(scope='module')
@@ -55,16 +65,15 @@ def test_class_embedding_of_a_plain_pass(model):
     )
 
 
-def test_features_as_the_adapter_sees_them(calibration):
-    for layer, features in enumerate(calibration.features):
+def test_features_as_the_adapter_sees_them(reading):
+    for layer, features in enumerate(reading.features):
         assert max_error(features, golden()['all_feats'][layer, :, 1:]) < FEATURES, layer
 
 
-def test_attention_of_the_last_six_layers(calibration):
-    ours = calibration.attention
-    assert max_error(ours[:, 0], golden()['attn_weights_last6_img0'][:, 1:, 1:]) < FEATURES
+def test_attention_of_the_last_six_layers(attention):
+    assert max_error(attention[:, 0], golden()['attn_weights_last6_img0'][:, 1:, 1:]) < FEATURES
     rows = golden()['attn_weights_last6_img1_rows4'][:, :, 1:]
-    assert max_error(ours[:, 1, 3::4], rows[:, 1:]) < FEATURES
+    assert max_error(attention[:, 1, 3::4], rows[:, 1:]) < FEATURES
 
 
 def test_static_calibration(calibration):
@@ -78,8 +87,9 @@ def test_dynamic_calibration_in_closed_form(calibration, relation):
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_maps(model, calibration, relation, phase):
-    maps = model._maps(calibration, relation if phase == 'dynamic' else None)
+def test_maps(model, reading, relation, phase):
+    tags = golden_tensor('cls_labels')
+    maps = model.maps(reading, tags, relation if phase == 'dynamic' else None)
     assert max_error(maps.flatten(2).transpose(1, 2), golden()[f'attr_maps_{phase}']) < FEATURES
 
 
@@ -100,9 +110,9 @@ def test_images_for_refinement(model):
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_affinity_refinement(calibration, phase):
+def test_affinity_refinement(attention, phase):
     affinity = golden_tensor('attn_pred') if phase == 'dynamic' else None
-    transition = transition_matrix(calibration.attention, affinity)
+    transition = transition_matrix(attention, affinity)
     classes, _ = pack_tags(golden_tensor('cls_labels'))
     maps = golden_tensor(f'attr_maps_{phase}').transpose(1, 2).unflatten(2, (20, 20))
     tagged = maps.gather(1, classes[:, :, None, None].expand(-1, -1, 20, 20))
@@ -137,10 +147,10 @@ def test_pixel_adaptive_refinement():
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_pseudo_labels_pixel_for_pixel(model, calibration, relation, phase):
+def test_pseudo_labels_pixel_for_pixel(model, reading, relation, phase):
     tags = golden_tensor('cls_labels')
     logits = relation if phase == 'dynamic' else None
-    labels = model._label(calibration, golden_tensor('image'), tags, logits).labels
+    labels = model.label(reading, golden_tensor('image'), tags, logits).labels
     for image in range(2):
         assert np.array_equal(labels[image].numpy(), golden()[f'{phase}_img{image}_pseudo'])
 

@@ -10,7 +10,7 @@ from mmengine.structures import LabelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_excel.models.excel import Phase
+from mmseg_excel.models.trained_segmentor import Phase
 
 from ..golden.model import build_golden_model, golden_config
 from ..tolerance import assert_near, assert_same_labels

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmseg_excel.models.excel import Phase
 from mmseg_excel.models.lvc_adapter import LVCAdapter, dynamic_relation
+from mmseg_excel.models.trained_segmentor import Phase
 
 from ..golden.model import build_golden_model, golden_samples
 from ..golden.reference import golden_tensor
@@ -33,7 +33,7 @@ def test_training_stays_finite_beyond_beta_one(beta):
     model.adapter.fuse.bias.data += 10  # all patches alike: their mean similarity nears one
     model.phase = Phase(dynamic=True)
     inputs = golden_tensor('image')[:, :, :96, :96]
-    relation = model.adapter.relation_logits(model._fuse(model.extract_feat(inputs)), True)
+    relation = model.adapter.relation_logits(model.fuse(model.extract_feat(inputs)), True)
     assert (relation < 0).all(-1).any()  # the case is in the batch
     losses = model.loss(inputs, golden_samples())
     sum(losses.values()).backward()

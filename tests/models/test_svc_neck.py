@@ -5,6 +5,8 @@ import torch
 from mmseg.registry import MODELS
 
 from benchmarks.literal.clip import encode_image
+from mmseg_excel.models.adapter_features import features_changed_in_place
+from mmseg_excel.models.affinity import last_attention
 from mmseg_excel.models.svc_neck import SVCNeck
 from tests.golden.model import build_golden_model, golden_config
 from tests.golden.reference import tiny_clip_state
@@ -48,9 +50,10 @@ def test_calibration_agrees_with_the_literal_one(mode, num_layers):
     literal = encode_image(tiny_clip_state(), images, mode=mode, num_calibrated=num_layers)
     assert_near(ours.tokens, literal.calibrated)
     assert_near(ours.embeddings(), literal.features)
-    for features, output in zip(ours.features, literal.outputs, strict=True):
+    for features, output in zip(features_changed_in_place(ours), literal.outputs, strict=True):
         assert_near(features, output[:, 1:])
-    for attention, expected in zip(ours.attention, literal.attention[-6:], strict=True):
+    maps = last_attention(ours.trace, 6, num_layers)
+    for attention, expected in zip(maps, literal.attention[-6:], strict=True):
         assert_near(attention, expected[:, 1:, 1:])
 
 
@@ -66,7 +69,7 @@ def test_no_block_calibrated_is_plain_clip():
     ours = calibrate(images, num_layers=0)
     literal = encode_image(tiny_clip_state(), images)
     assert_near(ours.tokens, literal.tokens)
-    for features, block in zip(ours.features, ours.trace.blocks, strict=True):
+    for features, block in zip(features_changed_in_place(ours), ours.trace.blocks, strict=True):
         assert torch.equal(features, block.output[:, 1:])
 
 
@@ -97,7 +100,7 @@ def test_dynamic_maps_of_the_model_are_those_of_a_second_pass():
     images = random_images(80, 80, batch=1)
     ours = model().class_activation_maps(images, dynamic=True)
     with torch.no_grad():
-        fused = model()._fuse(model().extract_feat(images))
+        fused = model().fuse(model().extract_feat(images))
     second_pass = encode_image(tiny_clip_state(), images, relation=dynamic_relation(fused))
     maps = patch_text_maps(second_pass.features, model().text_head.class_texts, 20)
     assert_near(ours.flatten(2).transpose(1, 2), maps)
@@ -115,22 +118,29 @@ def test_images_of_a_batch_do_not_touch_each_other():
     for index in range(3):
         alone = calibrate(images[index : index + 1])
         assert_near(together.tokens[index : index + 1], alone.tokens)
-        assert_near(together.attention[:, index], alone.attention[:, 0])
+        assert_near(
+            last_attention(together.trace, 6, 5)[:, index],
+            last_attention(alone.trace, 6, 5)[:, 0],
+        )
 
 
 def test_prediction_never_computes_attention_for_the_affinity(monkeypatch):
     made = []
     extract = model().extract_feat
-    monkeypatch.setattr(
-        model(), 'extract_feat', lambda images: made.append(extract(images)) or made[-1]
-    )
+
+    def watched(images, for_labels=True):
+        made.append(extract(images, for_labels))
+        return made[-1]
+
+    monkeypatch.setattr(model(), 'extract_feat', watched)
     with torch.no_grad():
         model().encode_decode(random_images())
-    assert 'attention' not in vars(made[0])
+    trace = made[0].calibration.trace
+    assert all(block.attention is None for block in trace.blocks)
 
 
 def test_unknown_mode_and_too_many_layers_are_refused():
-    with pytest.raises(ValueError, match="'qk' is unknown"):
+    with pytest.raises(ValueError, match='SVCNeck.mode is .qk., but must be one of'):
         SVCNeck(mode='qk')
     with pytest.raises(ValueError, match='13 but CLIP has 12 blocks'):
         calibrate(random_images(), num_layers=13)

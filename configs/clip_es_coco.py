@@ -1,0 +1,15 @@
+# CLIP-ES on MS COCO 2014: training-free labels of images whose tags are known.
+from mmengine.config import read_base
+
+with read_base():
+    from ._base_.datasets.coco import *
+    from ._base_.default_runtime import *
+    from ._base_.models.clip_es_vit_b16 import *
+    from ._base_.schedules.voc_30k import *
+
+model.text_head.update(vocabulary='coco')
+model.pseudo_labeler.update(box_threshold=0.7)
+# Not padded, but resized to whole patches.
+test_pipeline[1] = dict(type='ResizeToPatches', patch_size=16)
+val_dataloader.dataset.update(pipeline=test_pipeline)
+test_dataloader = val_dataloader

@@ -1,0 +1,149 @@
+"""CLIP-ES: gradient CAMs refined along attention; nothing is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from ..utils.checks import check_number, check_whole
+from . import ranges
+from .affinity import last_attention
+from .clip_backbone import CLIPTrace
+from .input_checks import check_shapes
+from .pseudo_label import refine_tagged, stretched
+from .room_checks import check_attention
+from .tag_segmentor import TagSegmentor
+
+
+@MODELS.register_module()
+class CLIPES(TagSegmentor):
+    """CLIP is also an efficient segmenter (Lin et al., CVPR 2023).
+
+    Pixels -> FrozenCLIP -> GradientCAMHead -> maps -> HalfScoreLabeler -> labels. Images are
+    *resized* to whole patches, not padded (:class:`ResizeToPatches`), and normalised with CLIP's
+    own statistics.
+
+    Args:
+        attention_layers: How many of the last layers' attention refine maps. Default: 8.
+        **rooms: Of :class:`TagSegmentor`; ``text_head`` is a :class:`GradientCAMHead`,
+            ``pseudo_labeler`` a :class:`HalfScoreLabeler`.
+    """
+
+    def __init__(self, attention_layers: int = 8, **rooms) -> None:
+        super().__init__(**rooms)
+        check_whole('CLIPES.attention_layers', attention_layers, '[1, 256]')
+        check_attention(self, 'attention_layers', attention_layers)
+        self.attention_layers = attention_layers
+
+    def settings(self) -> dict:
+        """Which attention refines maps."""
+        return dict(attention_layers=self.attention_layers)
+
+    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> CLIPTrace:
+        """CLIP's outputs and the attention that refines maps."""
+        return self.backbone(inputs, self.attention_layers, inner_layers=0)
+
+    def maps(self, reading: CLIPTrace, tags: Tensor, relation: Tensor | None = None) -> Tensor:
+        """Maps of the tagged classes."""
+        return self.text_head(reading, self.backbone.tower, tags, self.backbone.logit_scale)
+
+    def attention(self, reading: CLIPTrace, dynamic: bool) -> Tensor:
+        """Means over heads of the last layers."""
+        return last_attention(reading, self.attention_layers)
+
+    @torch.no_grad()
+    def label(
+        self, reading: CLIPTrace, inputs: Tensor, tags: Tensor, relation: Tensor | None = None
+    ) -> GridScores:
+        """Scores of the tagged classes, see :meth:`TagSegmentor.label`."""
+        attention = self.attention(reading, dynamic=False)
+        return self.pseudo_labeler(self.maps(reading, tags), attention, tags)
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Label a batch; scores go from the patches straight to each sample's ``ori_shape``."""
+        check_shapes(data_samples)
+        scores = self.pseudo_labels(inputs, data_samples)
+        for index, sample in enumerate(data_samples):
+            stack, channels = scores.at(index, sample.ori_shape, sample.gt_tags.get('order'))
+            sample.pred_sem_seg = PixelData(data=channels[stack.argmax(dim=0)][None])
+        return data_samples
+
+
+@dataclass
+class GridScores:
+    """Scores of a batch at the patches.
+
+    Attributes:
+        scores: (B, K, g_h, g_w), K the most tags an image has.
+        channels: Labels of background and scores, (B, 1 + K); -1 where an image has no such class.
+        background_power: t of the background's score (1 - max)^t.
+    """
+
+    scores: Tensor
+    channels: Tensor
+    background_power: float
+
+    def at(
+        self, index: int, size: tuple[int, int], order: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Scores of one image in half precision, whose rounding decides labels.
+
+        Args:
+            index: Of the image.
+            size: (H, W).
+            order: Place of each class among the image's tags, (n,). Ties fall to the background,
+                then to the class named first. Default: the order of the classes.
+
+        Returns:
+            Scores, (1 + k, H, W), and the label of each, (1 + k,).
+        """
+        own = (self.channels[index, 1:] >= 0).nonzero()[:, 0]
+        if order is not None:
+            own = own[order[self.channels[index, 1:][own] - 1].argsort()]
+        resized = F.interpolate(
+            self.scores[index : index + 1, own], size, mode='bilinear', align_corners=False
+        )[0].half()
+        highest = resized.amax(dim=0, keepdim=True) if len(own) else resized.new_zeros(1, *size)
+        stack = torch.cat([(1 - highest) ** self.background_power, resized])
+        return stack, torch.cat([self.channels[index, :1], self.channels[index, 1:][own]])
+
+
+@MODELS.register_module()
+class HalfScoreLabeler(BaseModule):
+    """Refines maps of the tagged classes along CLIP's attention; no colours are looked at.
+
+    Args:
+        box_threshold: τ; 0.4 for VOC (default), 0.7 for COCO.
+        background_power: t. Default: 1, which is better on VOC; the reference tries 1 and 2 and
+            keeps what scores better against the ground truth, which nobody may know.
+    """
+
+    def __init__(
+        self, box_threshold: float = 0.4, background_power: float = 1, init_cfg=None
+    ) -> None:
+        super().__init__(init_cfg)
+        check_number('HalfScoreLabeler.box_threshold', box_threshold, ranges.BOX_THRESHOLD)
+        check_number('HalfScoreLabeler.background_power', background_power, '(0, 100]')
+        self.box_threshold = box_threshold
+        self.background_power = background_power
+
+    @torch.no_grad()
+    def forward(self, maps: Tensor, attention: Tensor, tags: Tensor) -> GridScores:
+        """Score the tagged classes at the patches.
+
+        Args:
+            maps: Class activation maps, (B, n, g_h, g_w) in 0..1.
+            attention: Attention of the last layers, (layers, B, P, P).
+            tags: Multi-hot image tags, (B, n).
+        """
+        refined, channels = refine_tagged(maps, attention, tags, self.box_threshold)
+        return GridScores(stretched(refined), channels, self.background_power)

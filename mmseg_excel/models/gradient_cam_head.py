@@ -1,0 +1,54 @@
+"""GradientCAMHead: maps from the gradients of class probabilities."""
+
+from __future__ import annotations
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from .attribute_text_head import AttributeTextHead
+from .clip_backbone import CLIPTrace
+from .gradient_cam import gradient_cams, normalise_twice
+from .pseudo_label import pack_tags
+
+
+@MODELS.register_module()
+class GradientCAMHead(AttributeTextHead):
+    """Gradient CAMs of CLIP's last block, as WeCLIP and CLIP-ES use them.
+
+    The classes of an image compete with each other and the backgrounds, never with classes it is
+    not tagged with. Class names alone are the texts.
+
+    Args:
+        vocabulary: As :class:`AttributeTextHead` takes it.
+        in_channels: Width C of CLIP's joint space. Default: 512.
+    """
+
+    def __init__(self, vocabulary: str | dict, in_channels: int = 512, init_cfg=None) -> None:
+        super().__init__(vocabulary, in_channels, mode='global', init_cfg=init_cfg)
+
+    @torch.no_grad()
+    def forward(self, trace: CLIPTrace, tower: nn.Module, tags: Tensor, scale: float) -> Tensor:
+        """Map the tagged classes.
+
+        Args:
+            trace: The tower's computation; the outputs of all blocks are enough.
+            tower: CLIP's vision tower.
+            tags: Multi-hot, (B, n).
+            scale: exp(logit_scale) of CLIP.
+
+        Returns:
+            (B, n, g_h, g_w) in 0..1; 0 for classes an image is not tagged with.
+        """
+        self.require_texts()
+        tokens = trace.blocks[-2].output.float()
+        classes, present = pack_tags(tags)
+        backgrounds = tags.new_ones(len(tags), len(self.class_texts) - tags.shape[1])
+        allowed = torch.cat([tags, backgrounds], dim=1) > 0
+        # A likely class has gradients of 1e-3, an unlikely one of 1e-8: never in half precision.
+        with torch.autocast(tokens.device.type, enabled=False):
+            raw = gradient_cams(tower, tokens, self.class_texts, allowed, classes, scale)
+            maps = normalise_twice(raw) * present[..., None]
+        dense = maps.new_zeros(*tags.shape, maps.shape[-1])
+        dense.scatter_add_(1, classes[..., None].expand_as(maps), maps)
+        return dense.unflatten(2, trace.grid)
