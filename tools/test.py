@@ -91,10 +91,10 @@ def main(argv: list[str] | None = None) -> None:
         check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
         if args.checkpoint is None:
             check_untrained(cfg)
-        else:
-            read_tensors(args.checkpoint)  # before anything is written
         with setting_up(cfg):
             apply_arguments(cfg, args)
+            if args.checkpoint is not None:
+                read_tensors(args.checkpoint)  # before anything is written
             runner = build_runner(cfg)
         check_weights(runner)
     with bad_input_exits_while_working():
