@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ..distributed import unwrapped
 from ..utils.bad_input import BadInput
+from ..utils.checks import shown
 from ..utils.class_lists import check_same_classes
 
 
@@ -52,10 +53,10 @@ def check_dataset(whose: str, dataset, own: tuple[str, ...]) -> None:
     Raises:
         BadInput: Names the first position that differs, and both names there.
     """
-    names = dataset.metainfo.get('classes') or ('nothing',)
-    if names[0] != 'background':
+    names = tuple(getattr(dataset, 'metainfo', {}).get('classes') or ())
+    if names[:1] != ('background',):
         raise BadInput(
-            f"{whose} begins its classes with {names[0]!r}, but the first must be 'background': "
-            'give its metainfo the classes as masks number them.'
+            f"{whose} has the classes {shown(names)}, but the first must be 'background': give "
+            'its metainfo the classes as masks number them.'
         )
     check_same_classes(whose, names[1:], own)

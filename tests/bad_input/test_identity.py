@@ -554,8 +554,14 @@ METAINFOS = {
     'colours in 0..1': (dict(classes=NAMES, palette=[[0.0, 0.5, 1.0]] * 3), NO_COLOURS),
 }
 STOCK = {
-    'a stock data set without names': (dict(), r"begins its classes with 'nothing'"),
-    'a stock data set without background': (dict(classes=VOC_CLASSES), r"begins .* 'aeroplane'"),
+    'a stock data set without names': (
+        dict(),
+        r"has the classes \(\), but the first must be 'background'",
+    ),
+    'a stock data set without background': (
+        dict(classes=VOC_CLASSES),
+        r"has the classes \('aeroplane'",
+    ),
     'a stock data set in another order': (dict(classes=('background', *REORDERED)), FIRST),
     'a stock data set of fewer classes': (
         dict(classes=('background', *VOC_CLASSES[:5])),
