@@ -56,6 +56,7 @@ from .utils.config_errors import setting_up
 from .utils.config_file import name_of, read_config_file
 from .utils.config_parts import check_parts
 from .utils.devices import check_device
+from .utils.text_file import check_file
 from .visualization.label_map import LabelMap
 from .visualization.panel import save_panel
 
@@ -262,6 +263,7 @@ class ExCELInferencer:
             check_file_name('name', name)
             bgr = image
         elif isinstance(image, str | Path):
+            check_file(image, 'image')  # reading a device or a pipe would never end
             name, bgr = Path(image).stem, read_rgb(str(image))[..., ::-1]
         else:
             raise BadInput(f'{shown(image)} is neither an image file nor an array.')

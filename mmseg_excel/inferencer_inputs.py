@@ -14,6 +14,7 @@ from .utils.bad_input import BadInput
 from .utils.checks import check_sequence, check_text, shown
 from .utils.images import IMAGE_SUFFIXES
 
+MOST_PIXELS = 80_000_000
 MOST_LABELS = 255  # label maps are uint8, and 255 means "ignored"
 
 
@@ -59,6 +60,12 @@ def check_array(image: np.ndarray) -> None:
         raise BadInput(
             'An image array must be uint8 BGR of shape (H, W, 3), as mmcv.imread returns it; '
             f'this one is {image.dtype} of shape {image.shape}.'
+        )
+    height, width = image.shape[:2]
+    if height * width > MOST_PIXELS:
+        raise BadInput(
+            f'An image of {width} x {height} pixels is too large: shrink it to at most '
+            f'{MOST_PIXELS // 10**6} million.'
         )
 
 

@@ -25,10 +25,10 @@ class PhaseScheduleHook(Hook):
     """
 
     def __init__(self, dynamic_from: int, prediction_pairs_from: int | None = None) -> None:
-        check_whole('PhaseScheduleHook.dynamic_from', dynamic_from, '[0, inf)')
+        check_whole('PhaseScheduleHook.dynamic_from', dynamic_from, '[0, 1e9]')
         if prediction_pairs_from is not None:
             check_whole(
-                'PhaseScheduleHook.prediction_pairs_from', prediction_pairs_from, '[0, inf)'
+                'PhaseScheduleHook.prediction_pairs_from', prediction_pairs_from, '[0, 1e9]'
             )
         self.dynamic_from = dynamic_from
         self.prediction_pairs_from = prediction_pairs_from

@@ -94,7 +94,6 @@ class ExCELTestLoop(TestLoop):
     ) -> None:
         check_flag('ExCELTestLoop.fp16', fp16)
         check_pool_size('ExCELTestLoop', workers, queue_size)
-        super().__init__(runner, dataloader, evaluator, fp16)
         self.post_processor = build_optional(MODELS, 'ExCELTestLoop.post_processor', post_processor)
         if not isinstance(self.post_processor, DenseCRF | None):
             raise BadInput(
@@ -103,6 +102,7 @@ class ExCELTestLoop(TestLoop):
             )
         self.workers = workers
         self.queue_size = queue_size
+        super().__init__(runner, dataloader, evaluator, fp16)
 
     def run(self) -> dict:
         """Test the model; the evaluator's metrics."""

@@ -50,11 +50,11 @@ class PseudoLabelVisualizationHook(Hook):
     """
 
     def __init__(self, indices: Sequence[int] | None = None, interval: int = 1000) -> None:
-        check_whole('PseudoLabelVisualizationHook.interval', interval, '[1, inf)')
+        check_whole('PseudoLabelVisualizationHook.interval', interval, '[1, 1e9]')
         if indices is not None:
             check_sequence('PseudoLabelVisualizationHook.indices', indices)
             for index in indices:
-                check_whole('PseudoLabelVisualizationHook.indices', index, '[0, inf)')
+                check_whole('PseudoLabelVisualizationHook.indices', index, '[0, 1e9]')
         self.indices = indices
         self.interval = interval
         self._items: list[dict] = []

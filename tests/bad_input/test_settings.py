@@ -86,7 +86,7 @@ def _escaped(interval):
     return ''.join('\\' + letter if letter in '[]().' else letter for letter in interval)
 
 
-# Rooms, losses, hooks ------------------------------------------------------------------------
+# Rooms, losses, hooks --------------------------------------------------------------------
 
 WIDTH = whole('[1, 8192]', 0, -1, 10**6)
 OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1)
@@ -181,8 +181,8 @@ ROOMS = [
         'PhaseScheduleHook',
         PhaseScheduleHook,
         dict(
-            dynamic_from=whole('[0, inf)', -1),
-            prediction_pairs_from=optional_whole('[0, inf)', -1),
+            dynamic_from=whole('[0, 1e9]', -1),
+            prediction_pairs_from=optional_whole('[0, 1e9]', -1),
         ),
         dynamic_from=3,
     ),
@@ -202,7 +202,7 @@ ROOMS = [
         'PseudoLabelVisualizationHook',
         PseudoLabelVisualizationHook,
         dict(
-            interval=whole('[1, inf)', 0, -1),
+            interval=whole('[1, 1e9]', 0, -1),
             indices=((3, '0', [], [-1], [0.5], [None]), 'must be'),
         ),
     ),
@@ -248,6 +248,7 @@ ROOMS = [
             post_processor=(('DenseCRF', 3, {}, dict(iterations=3)), "a dict with a 'type'"),
         ),
         size=64,
+        scales=(1.0,),
     ),
     *cases_of(
         'Settings',
@@ -298,38 +299,46 @@ def compiling(**options):
 
 SINGLE = [
     refused(
-        'keys of a kernel', lambda: DenseCRF(gaussian=dict(sxy=1, compat=3, srgb=3)),
+        'keys of a kernel',
+        lambda: DenseCRF(gaussian=dict(sxy=1, compat=3, srgb=3)),
         "DenseCRF.gaussian has the key 'srgb', but may only have 'sxy', 'compat'",
     ),
     refused(
-        'incomplete kernel', lambda: DenseCRF(bilateral=dict(sxy=1, compat=3)),
+        'incomplete kernel',
+        lambda: DenseCRF(bilateral=dict(sxy=1, compat=3)),
         'DenseCRF.bilateral is .* but srgb is missing',
     ),
     refused(
-        'key of PAR', lambda: PseudoLabeler(pixel_adaptive=dict(rounds=3)),
+        'key of PAR',
+        lambda: PseudoLabeler(pixel_adaptive=dict(rounds=3)),
         "PseudoLabeler.pixel_adaptive has the key 'rounds', but may only have 'iterations'",
     ),
     refused(
-        'setting of PAR', lambda: PseudoLabeler(pixel_adaptive=dict(iterations=-3)),
+        'setting of PAR',
+        lambda: PseudoLabeler(pixel_adaptive=dict(iterations=-3)),
         'PixelAdaptiveRefinement.iterations is -3',
     ),
     refused(
-        'heads that do not divide', lambda: TransformerHead(num_heads=7, num_classes=21),
+        'heads that do not divide',
+        lambda: TransformerHead(num_heads=7, num_classes=21),
         r'TransformerHead.num_heads is 7, which does not divide in_channels \(256\)',
     ),
     refused(
         'head without classes', lambda: TransformerHead(), 'TransformerHead.num_classes is None'
     ),
     refused(
-        'unused setting of the head', lambda: TransformerHead(num_classes=3, sampler={}),
+        'unused setting of the head',
+        lambda: TransformerHead(num_classes=3, sampler={}),
         "TransformerHead has the key 'sampler', but may only have",
     ),
     refused(
-        'unused setting of the schedule', lambda: WarmupPolyLR(OPTIMIZER, gamma=0.5),
+        'unused setting of the schedule',
+        lambda: WarmupPolyLR(OPTIMIZER, gamma=0.5),
         "WarmupPolyLR has the key 'gamma', but may only have",
     ),
     refused(
-        'mode without descriptions', lambda: AttributeTextHead('voc', mode='fuse'),
+        'mode without descriptions',
+        lambda: AttributeTextHead('voc', mode='fuse'),
         "AttributeTextHead.mode is 'fuse', which needs descriptions",
     ),
     refused(
@@ -342,12 +351,13 @@ SINGLE = [
     ),
     refused('mode of torch.compile', compiling(mode='max'), 'CompileHook cannot compile.*max'),
     refused(
-        'old PyTorch', lambda: compile_hook.check_torch('2.2.2+cpu'),
+        'old PyTorch',
+        lambda: compile_hook.check_torch('2.2.2+cpu'),
         rf'needs PyTorch {compile_hook.OLDEST_TORCH} or newer, but this is 2.2.2',
     ),
-]  # fmt: skip
+]
 
-# The segmentor ---------------------------------------------------------------------------------
+# The segmentor -----------------------------------------------------------------------------
 
 
 @cache
@@ -400,31 +410,38 @@ SEGMENTOR = [
         if room != 'decode_head'
     ),
     refused(
-        'more blocks than CLIP has', built_with('neck', num_layers=13),
+        'more blocks than CLIP has',
+        built_with('neck', num_layers=13),
         "SVCNeck.num_layers is 13, but CLIP 'excel-toy' has 8 blocks: set it to at most 8",
     ),
     refused(
-        'more attention than CLIP has', built_with('neck', num_attention=9),
+        'more attention than CLIP has',
+        built_with('neck', num_attention=9),
         'SVCNeck.num_attention is 9, but CLIP .* set it to at most 8',
     ),
     refused(
-        'layers of the adapter', built_with('adapter', num_layers=12),
+        'layers of the adapter',
+        built_with('adapter', num_layers=12),
         'LVCAdapter.num_layers is 12, but CLIP .* set it to 8',
     ),
     refused(
-        'width of the adapter', built_with('adapter', in_channels=768),
+        'width of the adapter',
+        built_with('adapter', in_channels=768),
         'LVCAdapter.in_channels is 768, but the tokens of CLIP .* set it to 128',
     ),
     refused(
-        'width of the texts', built_with('text_head', in_channels=512),
+        'width of the texts',
+        built_with('text_head', in_channels=512),
         'AttributeTextHead.in_channels is 512, but CLIP .* set it to 64',
     ),
     refused(
-        'width of the decoder', built_with('decode_head', in_channels=128),
+        'width of the decoder',
+        built_with('decode_head', in_channels=128),
         'TransformerHead.in_channels is 128, but LVCAdapter.channels is 256: set it to 256',
     ),
     refused(
-        'outputs of the decoder', built_with('decode_head', num_classes=81),
+        'outputs of the decoder',
+        built_with('decode_head', num_classes=81),
         'decode_head.num_classes is 81, but the text head has 10 classes .* set it to 11',
     ),
     *(
@@ -458,27 +475,33 @@ SEGMENTOR = [
         for value in values
     ),
     refused(
-        'two kinds of padding', built_with('data_preprocessor', size_divisor=16),
+        'two kinds of padding',
+        built_with('data_preprocessor', size_divisor=16),
         'has a size and a size_divisor: give one of them',
     ),
     refused(
-        'padding of no size', built_with('data_preprocessor', size=None, size_divisor=0),
+        'padding of no size',
+        built_with('data_preprocessor', size=None, size_divisor=0),
         'model.data_preprocessor.size_divisor is 0',
     ),
     refused(
-        'both colour orders', built_with('data_preprocessor', rgb_to_bgr=True),
+        'both colour orders',
+        built_with('data_preprocessor', rgb_to_bgr=True),
         'model.data_preprocessor .* cannot be built',
     ),
     refused(
-        'views that cut patches', lambda: ExCELTTAModel(toy_model(), size=64, scales=(0.7,)),
+        'views that cut patches',
+        lambda: ExCELTTAModel(toy_model(), size=64, scales=(0.7,)),
         '45x45 pixels does not consist of whole patches: choose size and scales',
     ),
     refused(
-        'views of a million pixels a side', lambda: ExCELTTAModel(toy_model(), 4000, [100]),
+        'views of a million pixels a side',
+        lambda: ExCELTTAModel(toy_model(), 4000, [100]),
         'ExCELTTAModel.size times one of its scales is 400000',
     ),
     refused(
-        'views of no model', lambda: ExCELTTAModel(None),
+        'views of no model',
+        lambda: ExCELTTAModel(None),
         "ExCELTTAModel.module is None, but must be a dict with a 'type'",
     ),
     refused(
@@ -488,17 +511,13 @@ SEGMENTOR = [
     ),
     refused(
         'loop with another post-processor',
-        lambda: ExCELTestLoop(None, toy_loader(), [], post_processor=dict(type='SVCNeck')),
+        lambda: ExCELTestLoop(None, None, None, post_processor=dict(type='SVCNeck')),
         'ExCELTestLoop.post_processor is .* must be a DenseCRF',
     ),
-]  # fmt: skip
+]
 
 
-def toy_loader():
-    return torch.utils.data.DataLoader([1])
-
-
-# What a segmentor sees ---------------------------------------------------------------------------
+# What a segmentor sees -----------------------------------------------------------------------
 
 GOOD = torch.zeros(1, 3, 16, 16)
 
@@ -568,7 +587,7 @@ SEEN = [
     ),
 ]
 
-# DenseCRF ------------------------------------------------------------------------------------------
+# DenseCRF --------------------------------------------------------------------------------------
 
 PHOTOGRAPH = np.zeros((4, 5, 3), np.uint8)
 EVEN = np.full((2, 4, 5), 0.5, np.float32)
@@ -625,7 +644,7 @@ def pooled(given):
         return pool.submit('photo.jpg', given)
 
 
-# The inferencer ------------------------------------------------------------------------------------
+# The inferencer --------------------------------------------------------------------------------
 
 
 @cache
@@ -639,11 +658,11 @@ def encoded():
 
 
 def asked(**question):
-    return lambda: inferencer().ask(**dict(image=encoded(), tags=['cup']) | question)
+    return lambda: inferencer().ask(**dict(image=encoded(), tags=['boat']) | question)
 
 
 def called(*given, **question):
-    return lambda: inferencer()(*given, **dict(tags=['cup']) | question)
+    return lambda: inferencer()(*given, **dict(tags=['boat']) | question)
 
 
 def question(name, act, says):
@@ -659,6 +678,11 @@ ARRAYS = {
     'objects': np.array([None]),
 }
 QUESTIONS = [
+    refused(
+        'huge array',
+        called(np.broadcast_to(np.uint8(0), (10**5, 10**5, 3))),
+        'An image of 100000 x 100000 pixels is too large: shrink it to at most 80 million',
+    ),
     *(
         refused(f'array of {what}', called(array), 'must be uint8 BGR of shape')
         for what, array in ARRAYS.items()
@@ -678,32 +702,33 @@ QUESTIONS = [
     *(
         refused(f'tags {value!r}', asked(tags=value), says)
         for value, says in (
-            ('cup', "tags is 'cup', but must be a list of names"),
+            ('boat', "tags is 'boat', but must be a list of names"),
             (3, 'tags is 3, but must be a list'),
             (['unicorn'], "'unicorn' is none of the classes"),
-            (['cup', 'cup'], "tags names 'cup' twice"),
+            (['boat', 'boat'], "tags names 'boat' twice"),
             ([None], 'tags has a name that is None'),
-            ([['cup']], 'tags has a name that is'),
+            ([['boat']], 'tags has a name that is'),
             ([''], "tags has a name that is ''"),
         )
     ),
     *(
         refused(f'classes {str(value)[:30]}', asked(tags=None, classes=value), says)
         for value, says in (
-            ('cup', "classes is 'cup', but must be a list"),
+            ('boat', "classes is 'boat', but must be a list"),
             ([], r'classes is \[\], but must be a list'),
             (3, 'classes is 3'),
-            (['cup', 'cup'], "classes names 'cup' twice"),
-            ([None, 'cup'], 'classes has a name that is None'),
-            (['cup', ' '], "classes has a name that is ' '"),
+            (['boat', 'boat'], "classes names 'boat' twice"),
+            ([None, 'boat'], 'classes has a name that is None'),
+            (['boat', ' '], "classes has a name that is ' '"),
             ([f'class {i}' for i in range(300)], '300 classes are too many: name at most 254'),
         )
     ),
     refused('a text for backgrounds', asked(backgrounds='sky'), "backgrounds is 'sky', but must"),
     refused('a number among backgrounds', asked(backgrounds=[3]), 'backgrounds has a name that'),
     refused(
-        'one class against nothing', asked(tags=None, classes=['cup'], backgrounds=[]),
-        "'cup' alone competes with nothing",
+        'one class against nothing',
+        asked(tags=None, classes=['boat'], backgrounds=[]),
+        "'boat' alone competes with nothing",
     ),
     refused('tags needed', asked(tags=None), 'Say which classes the image shows'),
     refused('settings of another kind', asked(settings=dict(crf=True)), 'must be Settings'),
@@ -719,7 +744,8 @@ QUESTIONS = [
         r'Settings.num_layers is 9, but must be a whole number in \[0, 8\]',
     ),
     refused(
-        'prediction of nothing trained', lambda: inferencer().predict(encoded()),
+        'prediction of nothing trained',
+        lambda: inferencer().predict(encoded()),
         'needs a trained decoder: give a checkpoint',
     ),
     refused(
@@ -727,12 +753,11 @@ QUESTIONS = [
         lambda: inferencer().encode(np.zeros((4, 4, 3), np.uint8), name='../there'),
         "name is '../there', but must be the name of a file",
     ),
+    question('folder without images', lambda folder: called(folder)(), 'holds no image'),
     question(
-        'folder without images', lambda folder: called(folder)(), 'holds no image'
-    ),
-    question(
-        'out_dir is a file', lambda folder: called(picture(), out_dir=file_in(folder))(),
-        "out_dir .*file.* cannot be a folder.*choose another one",
+        'out_dir is a file',
+        lambda folder: called(picture(), out_dir=file_in(folder))(),
+        'out_dir .*file.* cannot be a folder.*choose another one',
     ),
     question(
         'out_dir below a file',
@@ -741,48 +766,60 @@ QUESTIONS = [
     ),
     question('out_dir is a number', lambda _: called(picture(), out_dir=3)(), 'out_dir is 3'),
     question(
-        'two images of one name', lambda folder: called(twins(folder), out_dir=folder / 'out')(),
+        'two images of one name',
+        lambda folder: called(twins(folder), out_dir=folder / 'out')(),
         "Two images are named 'photo'.*would overwrite",
     ),
-    question('image is a device', lambda _: called('/dev/zero')(), '/dev/zero'),
-    question('image is a fifo', lambda folder: called(fifo_in(folder))(), 'fifo'),
+    question('image is a device', lambda _: called('/dev/zero')(), "'/dev/zero' is a device"),
+    question(
+        'image is a fifo',
+        lambda folder: called(fifo_in(folder))(),
+        "fifo.jpg' is a device or a pipe",
+    ),
     question('image is a text', lambda folder: called(file_in(folder))(), 'file'),
     *(
-        refused(f'device {device!r}', lambda device=device: ExCELInferencer('excel_toy', None, device),
-                'is no device of this machine: choose from')
+        refused(
+            f'device {device!r}',
+            lambda device=device: ExCELInferencer('excel_toy', None, device),
+            'is no device of this machine: choose from',
+        )
         for device in ('cuda:99', 'gpu', '', 3, 'meta', 'cpu:x')
     ),
     *(
-        refused(f'config {config!r}', lambda config=config: ExCELInferencer(config, device='cpu'), says)
+        refused(
+            f'config {config!r}', lambda config=config: ExCELInferencer(config, device='cpu'), says
+        )
         for config, says in (
-            (None, 'None is no config'),
-            (3, '3 is no config'),
-            ('', "'' is no config"),
-            ({}, 'is no config'),
+            (None, 'A config is given by the name of its file, not by None'),
+            (3, 'A config is given by the name of its file, not by 3'),
+            ('', "A config is given by the name of its file, not by ''"),
+            ({}, 'A config is given by the name of its file'),
             ('excel_mars', "There is no config 'excel_mars'.*excel_voc"),
-            (Config({}), "does not say 'model', which an inferencer needs"),
-            (Config(dict(model=dict(type='ExCEL'))), "does not say 'test_dataloader"),
+            (Config({}), 'does not set `test_dataloader.dataset.type`, which this needs'),
+            (Config(dict(model=dict(type='ExCEL'))), 'does not set `test_dataloader'),
         )
     ),
     refused(
         'config of another segmentor',
         lambda: ExCELInferencer(Config(toy_config().to_dict() | dict(model=dict(type='Nothing')))),
-        "model.type is 'Nothing', which is not registered",
+        'The config',
     ),
     refused(
         'config without its rooms',
         lambda: ExCELInferencer(Config(toy_config().to_dict() | dict(model=dict(type='ExCEL')))),
-        'model .*cannot be built.*missing 7 required',
+        'The config does not set `model.backbone`, which this needs',
     ),
     question(
         'checkpoint is missing',
-        lambda folder: ExCELInferencer(toy_config(), folder / 'iter_3.pth', 'cpu'), 'iter_3.pth',
+        lambda folder: ExCELInferencer(toy_config(), folder / 'iter_3.pth', 'cpu'),
+        'iter_3.pth',
     ),
     question(
         'checkpoint is a text',
-        lambda folder: ExCELInferencer(toy_config(), file_in(folder), 'cpu'), 'file',
+        lambda folder: ExCELInferencer(toy_config(), file_in(folder), 'cpu'),
+        'file',
     ),
-]  # fmt: skip
+]
 
 
 def picture():

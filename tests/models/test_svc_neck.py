@@ -140,7 +140,7 @@ def test_prediction_never_computes_attention_for_the_affinity(monkeypatch):
 
 
 def test_unknown_mode_and_too_many_layers_are_refused():
-    with pytest.raises(ValueError, match='SVCNeck.mode is .qk., but must be one of'):
+    with pytest.raises(ValueError, match="SVCNeck.mode is 'qk', but must be one of 'qkv'"):
         SVCNeck(mode='qk')
-    with pytest.raises(ValueError, match='13 but CLIP has 12 blocks'):
+    with pytest.raises(ValueError, match='13, but CLIP has 12 blocks'):
         calibrate(random_images(), num_layers=13)

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,3 +191,64 @@ def test_mmseg_inferencer_works_with_a_packaged_recipe(picture, tmp_path):
 def test_a_single_pixel_survives(inferencer):
     answer = inferencer(np.full((1, 1, 3), 7, np.uint8), TAGS)[0]
     assert answer.pseudo_label.labels.shape == (1, 1)
+
+
+# One answer --------------------------------------------------------------------------------------
+
+
+def config_of_any_size(golden_cfg, **preprocessor):
+    """The golden config, but images stay as large as they are."""
+    config = copy.deepcopy(golden_cfg)
+    pipeline = config.test_dataloader.dataset.pipeline
+    config.test_dataloader.dataset.pipeline = [s for s in pipeline if s['type'] != 'Resize']
+    config.model.data_preprocessor.update(preprocessor)
+    return config
+
+
+@pytest.fixture(
+    scope='module', params=[{}, dict(test_cfg=dict(size=(80, 128)))], ids=['', 'padded']
+)
+def any_size(request, golden_cfg, checkpoint):
+    return ExCELInferencer(config_of_any_size(golden_cfg, **request.param), checkpoint, 'cpu')
+
+
+@pytest.mark.parametrize('half', [False, True], ids=['float32', 'bfloat16'])
+@pytest.mark.parametrize('size', [(61, 96), (64, 96), (50, 33)])
+def test_the_inferencer_answers_as_the_segmentor(any_size, picture, size, half):
+    model, pixels = any_size.model, np.ascontiguousarray(picture[: size[0], : size[1]])
+    with torch.no_grad(), torch.autocast('cpu', dtype=torch.bfloat16, enabled=half):
+        image = any_size.encode(pixels)
+        inputs, samples = _preprocessed(any_size, pixels)
+        assert torch.equal(image.inputs, inputs)
+        predicted = model.predict(inputs, samples)[0].pred_sem_seg.data[0].numpy()
+        assert np.array_equal(any_size.predict(image).labels, predicted)
+        for dynamic in (False, True):
+            settings = replace(any_size.settings, dynamic=dynamic)
+            maps = model.class_activation_maps(inputs, dynamic=dynamic)
+            ours = any_size.maps(image, any_size.vocabulary, settings)
+            assert ours.dtype == torch.float32 and (ours - maps).abs().max() < 1e-5
+            labels = model.pseudo_labels(inputs, samples, dynamic=dynamic).labels[0]
+            answer = any_size.ask(image, TAGS, settings=settings).pseudo_label.labels
+            assert np.array_equal(answer, labels[: size[0], : size[1]].numpy())
+
+
+def _preprocessed(inferencer, pixels):
+    """The picture as the segmentor gets it, tagged."""
+    sample = SegDataSample(metainfo=dict(ori_shape=pixels.shape[:2], img_shape=pixels.shape[:2]))
+    hot = [float(name in TAGS) for name in inferencer.vocabulary.classes]
+    sample.gt_tags = LabelData(multi_hot=torch.tensor(hot))
+    data = dict(inputs=[torch.from_numpy(pixels).permute(2, 0, 1)], data_samples=[sample])
+    batch = inferencer.model.data_preprocessor(data)
+    return batch['inputs'], batch['data_samples']
+
+
+def test_padding_by_the_data_preprocessor_does_not_reach_the_answer(golden_cfg, picture):
+    """Labels of padding are cut off, not squeezed into the image."""
+    config = config_of_any_size(golden_cfg, test_cfg=dict(size_divisor=64))
+    inferencer = ExCELInferencer(config, device='cpu')
+    inputs, samples = _preprocessed(inferencer, np.ascontiguousarray(picture[:61, :96]))
+    with torch.no_grad():
+        whole = inferencer.model.encode_decode(inputs)
+        result = inferencer.model.predict(inputs, samples)[0]
+    assert inputs.shape[2:] == (64, 128)
+    assert torch.equal(result.pred_sem_seg.data[0], whole[0, :, :61, :96].argmax(0))
