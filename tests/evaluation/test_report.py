@@ -101,7 +101,7 @@ def test_files_read_back(tmp_path):
 
 
 def test_unknown_and_unfitting_published_rows(report):
-    with pytest.raises(ValueError, match=r"published='imagenet': known are voc_val"):
+    with pytest.raises(ValueError, match=r"published is 'imagenet', but must be one of 'voc_val'"):
         Report(report.scores, VOC, 'imagenet')
     with pytest.raises(ValueError, match=r"'voc_val' has 21 classes, not 4"):
         Report(scores(4), VOC[:4], 'voc_val')
