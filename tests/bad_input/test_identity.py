@@ -749,6 +749,11 @@ SWEEPS = [
 CASES = [*CLIP_NAMES, *CLIP_FILES, *ATTRIBUTE_BANKS, *CLAIMS, *CLASS_LISTS, *EXPORTS, *SWEEPS]
 
 
+@pytest.fixture(autouse=True, scope='module')
+def scope():
+    register_all_modules(init_default_scope=True)
+
+
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_refused_in_one_sentence(case, tmp_path):
     case.check(tmp_path)
