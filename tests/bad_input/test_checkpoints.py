@@ -255,9 +255,9 @@ UNFIT = {
 }  # fmt: skip
 
 
-def by_tool(name: str, *args: str) -> Callable[[Path, Path], None]:
+def by_tool(name: str, *args: str, out: str = '--work-dir') -> Callable[[Path, Path], None]:
     def act(folder: Path, path: Path) -> None:
-        tool(name, CONFIG, path, *args, *options(world()))
+        tool(name, CONFIG, path, *args, out, folder / 'out', *options(world()))
 
     return act
 
@@ -287,11 +287,11 @@ READERS = {
     'load_weights': (lambda folder, path: load_weights(model(), path), UNREADABLE | UNFIT),
     'MMEngine': (stock, UNFIT),
     'test.py': (
-        by_tool('test', '--work-dir', '/tmp/unused'),
+        by_tool('test'),
         ['missing', 'folder', 'pickle with code', "optimiser's file", 'cut in the middle']
         + ['tensor missing', 'NaN', 'no provenance'],
     ),
-    'test.py --tta': (by_tool('test', '--tta', '--work-dir', '/tmp/unused'), ['ResNet']),
+    'test.py --tta': (by_tool('test', '--tta'), ['ResNet']),
     'train.py load_from': (
         start_from,
         ['missing', 'fifo', 'pickle with code', "optimiser's file", 'tensor missing', 'NaN'],
@@ -312,7 +312,7 @@ READERS = {
         ['missing', 'pickle with code', 'NaN', 'tensor missing', 'no provenance'],
     ),
     'make_pseudo_labels': (
-        by_tool('make_pseudo_labels', '--out', '/tmp/unused/labels'),
+        by_tool('make_pseudo_labels', out='--out'),
         ['missing', 'pickle with code', 'NaN', 'tensor unknown', "optimiser's file"],
     ),
 }  # fmt: skip
