@@ -19,6 +19,7 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
+from mmseg.utils import register_all_modules
 from PIL import Image
 
 from mmseg_excel.ablation import ResultsFile
