@@ -99,11 +99,17 @@ def unfinished_files(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob('*') if re.search(r'\.[0-9a-f]{8}$', path.name)]
 
 
+def ownerless_blocks() -> list[str]:
+    """Shared memory of PyTorch whose process, named by the block, is no more."""
+    owners = {name: re.match(r'torch_(\d+)_', name) for name in os.listdir('/dev/shm')}
+    return [name for name, pid in owners.items() if pid and not Path('/proc', pid[1]).exists()]
+
+
 def main(folder: Path, seed: int, kills: int) -> None:
     import mmseg_excel.inferencer  # noqa: F401
 
     iterations = max(ITERATIONS, kills + 2)
-    shared_memory = set(os.listdir('/dev/shm'))
+    shared_memory = set(ownerless_blocks())
     assert finish(start(folder, 'unbroken', iterations)) == 0
 
     draw = random.Random(seed)
@@ -127,7 +133,7 @@ def main(folder: Path, seed: int, kills: int) -> None:
                 orphans=orphans,
                 unfinished_by_kills=unfinished,
                 unfinished=unfinished_files(folder / 'killed'),
-                shared_memory=sorted(set(os.listdir('/dev/shm')) - shared_memory),
+                shared_memory=sorted(set(ownerless_blocks()) - shared_memory),
             )
         )
     )
