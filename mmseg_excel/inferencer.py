@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ from .models.excel import ExCEL
 from .models.lvc_adapter import dynamic_relation, predicted_affinity
 from .models.pseudo_label import PseudoLabels
 from .models.svc_neck import SIMILARITIES, Calibration, SVCNeck
+from .models.tag_segmentor import TagSegmentor
 from .models.trained_segmentor import content_of
 from .postprocess import DenseCRF, read_rgb
 from .text.attribute_bank import AttributeBank, encode, get_attribute_bank
@@ -65,6 +67,8 @@ TOY_CLIP = 'excel-toy'
 TOY_NOTICE = (
     'Toy world: generated scenes and a tiny CLIP. These pictures say nothing about VOC or COCO.'
 )
+
+Model = TypeVar('Model', bound=TagSegmentor)
 
 
 @dataclass(frozen=True)
@@ -530,25 +534,29 @@ def read_config(config: str | Path | Config) -> Config:
     return read_config_file(config)
 
 
-def build_model(config: Config) -> ExCEL:
-    """Build the ExCEL model of a config, without weights but CLIP's.
+def build_model(config: Config, kind: type[Model] = ExCEL) -> Model:
+    """Build the model of a config, without weights but CLIP's.
+
+    Args:
+        config: The config.
+        kind: Which segmentor is needed. Default: :class:`ExCEL`.
 
     Raises:
         FileNotFoundError: If CLIP's weights are missing.
-        BadInput: If the config has no ExCEL model, or its settings are unusable.
+        BadInput: If the config has another model, or its settings are unusable.
     """
     register_all_modules(init_default_scope=True)
     check_parts(config, 'model', 'model.backbone', 'model.text_head')
     with setting_up(config):
         model = MODELS.build(config.model)
-    if not isinstance(model, ExCEL):
+    if not isinstance(model, kind):
         raise BadInput(
-            f'{name_of(config)} has a model {type(model).__name__}, but this needs ExCEL.'
+            f'{name_of(config)} has a model {type(model).__name__}, but this needs {kind.__name__}.'
         )
     return model
 
 
-def load_weights(model: ExCEL, checkpoint: str | Path) -> None:
+def load_weights(model: TagSegmentor, checkpoint: str | Path) -> None:
     """Load a checkpoint; no pickled code runs.
 
     Raises:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .clip import load_clip
-from .models.excel import ExCEL
+from .models.trained_segmentor import TrainedSegmentor
 from .reference_names import from_reference, to_reference
 from .utils.atomic import write_atomically
 from .utils.bad_input import BadInput
@@ -29,7 +29,7 @@ _POSITION = 'visual.positional_embedding'
 _HALF = 1e-3
 
 
-def from_reference_state(state: Mapping[str, Tensor], model: ExCEL) -> State:
+def from_reference_state(state: Mapping[str, Tensor], model: TrainedSegmentor) -> State:
     """Turn the reference's tensors into the state dict of a model, class texts included.
 
     Args:
@@ -95,7 +95,7 @@ def _check_trained(name: str, tensor: Tensor, model_state: State) -> None:
     )
 
 
-def _check_clip(state: Mapping[str, Tensor], model: ExCEL) -> None:
+def _check_clip(state: Mapping[str, Tensor], model: TrainedSegmentor) -> None:
     """Refuse another CLIP than the config's; second copies under names of their own pass."""
     clip = load_clip(model.backbone.model, model.backbone.pretrained).state
     for key in (key for key in state if key.startswith(_CLIP)):

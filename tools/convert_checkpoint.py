@@ -12,6 +12,7 @@ import argparse
 from mmseg_excel.arguments import Parser, add_config_options, output_file
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.inferencer import build_model, load_weights
+from mmseg_excel.models.trained_segmentor import TrainedSegmentor
 from mmseg_excel.reference_checkpoint import (
     from_reference_state,
     save_checkpoint,
@@ -34,7 +35,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def converted(args: argparse.Namespace) -> dict:
-    model = build_model(read_settings(args.config, args.cfg_options))
+    model = build_model(read_settings(args.config, args.cfg_options), TrainedSegmentor)
     if args.to_reference:
         load_weights(model, args.checkpoint)
         return to_reference_state(model.state_dict())

@@ -9,13 +9,14 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import init_dist
-from mmseg.registry import DATASETS
+from mmseg.registry import DATASETS, MODELS
 from mmseg.utils import register_all_modules
 
 from mmseg_excel.arguments import Parser, number, output_folder, whole_number
 from mmseg_excel.cli import add_runner_arguments, bad_input_exits, read_config
 from mmseg_excel.datasets.prepare.pseudo_labels import export_pseudo_labels
 from mmseg_excel.inferencer import build_model, load_weights
+from mmseg_excel.models.tag_segmentor import TagSegmentor
 from mmseg_excel.postprocess import DenseCRF
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
@@ -65,6 +66,11 @@ def join_processes(cfg: Config) -> None:
         init_dist(cfg.launcher, **cfg.env_cfg.dist_cfg)
 
 
+def label_crf(cfg: Config) -> DenseCRF:
+    """The CRF that the method's recipe sharpens labels with."""
+    return MODELS.build(cfg.get('label_crf', dict(type='DenseCRF')))
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     with bad_input_exits():
@@ -74,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         with setting_up(cfg):
             join_processes(cfg)
             dataset = DATASETS.build(split_without_masks(cfg, args.split))
-        model = build_model(cfg)
+        model = build_model(cfg, TagSegmentor)
         if args.checkpoint is not None:
             load_weights(model, args.checkpoint)
         else:
@@ -84,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
             dataset,
             args.out,
             dynamic=args.checkpoint is not None,
-            crf=DenseCRF() if args.crf else None,
+            crf=label_crf(cfg) if args.crf else None,
             ignore_band=args.ignore_band,
             confidence_dir=args.confidence,
             batch_size=args.batch_size,

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmengine.utils import digit_version
 
 from ..distributed import unwrapped
-from ..models import ExCEL
+from ..models.trained_segmentor import TrainedSegmentor
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
 
@@ -62,7 +62,7 @@ def _check_options(options: dict) -> None:
         raise BadInput(f'CompileHook cannot compile with {shown(options)}: {reason}') from error
 
 
-def compile_rooms(model: ExCEL, **options) -> None:
+def compile_rooms(model: TrainedSegmentor, **options) -> None:
     """Let ``torch.compile``, with its options, speed up a model in place."""
     neighbour_sum = model.pseudo_labeler.pixel_adaptive.neighbour_sum
     for room in (model.adapter, model.decode_head, neighbour_sum):

@@ -12,7 +12,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 
 from ..distributed import unwrapped
-from ..models import ExCEL
+from ..models.tag_segmentor import TagSegmentor
 from ..utils.checkpoints import check_tensors, naming, read_tensors
 from ..utils.checks import check_flag
 from .claim import Claim, claim_run
@@ -84,7 +84,7 @@ def check_weights(runner: Runner) -> None:
     state = read_tensors(runner._load_from)
     model = _innermost(runner.model)
     with naming(runner._load_from):
-        if isinstance(model, ExCEL):
+        if isinstance(model, TagSegmentor):
             model.check_checkpoint(state)
         elif not isinstance(runner._train_loop, BaseLoop):
             # Trainings of others may begin with a part of a checkpoint, tests may not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +67,17 @@ class CLIPES(TagSegmentor):
         attention = self.attention(reading, dynamic=False)
         return self.pseudo_labeler(self.maps(reading, tags), attention, tags)
 
+    def pseudo_labels(
+        self, inputs: Tensor, data_samples: list[SegDataSample], dynamic: bool = False
+    ) -> GridScores:
+        """Scores of images whose tags are known, see :meth:`TagSegmentor.pseudo_labels`.
+
+        Ties fall to the class that is named first, if ``gt_tags`` has the ``order`` of its tags.
+        """
+        scores = super().pseudo_labels(inputs, data_samples, dynamic)
+        scores.orders = [sample.gt_tags.get('order') for sample in data_samples]
+        return scores
+
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
@@ -73,8 +85,8 @@ class CLIPES(TagSegmentor):
         check_shapes(data_samples)
         scores = self.pseudo_labels(inputs, data_samples)
         for index, sample in enumerate(data_samples):
-            stack, channels = scores.at(index, sample.ori_shape, sample.gt_tags.get('order'))
-            sample.pred_sem_seg = PixelData(data=channels[stack.argmax(dim=0)][None])
+            stack, labels = scores.at(index, sample.ori_shape)
+            sample.pred_sem_seg = PixelData(data=labels[stack.argmax(dim=0)][None])
         return data_samples
 
 
@@ -86,35 +98,37 @@ class GridScores:
         scores: (B, K, g_h, g_w), K the most tags an image has.
         channels: Labels of background and scores, (B, 1 + K); -1 where an image has no such class.
         background_power: t of the background's score (1 - max)^t.
+        orders: Per image, the place of each class among its tags, (n,), which decides ties; None
+            for the order of the classes.
     """
 
     scores: Tensor
     channels: Tensor
     background_power: float
+    orders: Sequence[Tensor | None] = ()
 
-    def at(
-        self, index: int, size: tuple[int, int], order: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Scores of one image in half precision, whose rounding decides labels.
-
-        Args:
-            index: Of the image.
-            size: (H, W).
-            order: Place of each class among the image's tags, (n,). Ties fall to the background,
-                then to the class named first. Default: the order of the classes.
+    def at(self, index: int, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Scores of one image at its own size, in half precision, whose rounding decides labels.
 
         Returns:
-            Scores, (1 + k, H, W), and the label of each, (1 + k,).
+            Scores, (1 + k, *size), and the label of each, (1 + k,). The first highest one wins:
+            ties fall to the background, then to the class that is named first.
         """
-        own = (self.channels[index, 1:] >= 0).nonzero()[:, 0]
-        if order is not None:
-            own = own[order[self.channels[index, 1:][own] - 1].argsort()]
+        own = self._in_order(index)
         resized = F.interpolate(
-            self.scores[index : index + 1, own], size, mode='bilinear', align_corners=False
+            self.scores[index : index + 1, own], tuple(size), mode='bilinear', align_corners=False
         )[0].half()
         highest = resized.amax(dim=0, keepdim=True) if len(own) else resized.new_zeros(1, *size)
         stack = torch.cat([(1 - highest) ** self.background_power, resized])
         return stack, torch.cat([self.channels[index, :1], self.channels[index, 1:][own]])
+
+    def _in_order(self, index: int) -> Tensor:
+        """Indices into `scores` of an image's own classes."""
+        own = (self.channels[index, 1:] >= 0).nonzero()[:, 0]
+        order = self.orders[index] if self.orders else None
+        if order is None:
+            return own
+        return own[order[self.channels[index, 1:][own] - 1].argsort()]
 
 
 @MODELS.register_module()

@@ -48,6 +48,21 @@ class PseudoLabels:
         index = self.channels.clamp(min=0)[:, :, None, None].expand_as(self.scores)
         return dense.scatter_add_(1, index, self.scores * (self.channels >= 0)[:, :, None, None])
 
+    def at(self, index: int, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Scores of one image at its own size.
+
+        Returns:
+            Scores that sum to one, (1 + k, *size), and the label of each, (1 + k,).
+        """
+        own = self.channels[index] >= 0
+        scores = F.interpolate(
+            self.scores[index : index + 1, own],
+            tuple(size),
+            mode='bilinear',
+            align_corners=False,
+        )[0]
+        return scores / scores.sum(dim=0), self.channels[index][own]
+
 
 @MODELS.register_module()
 class PseudoLabeler(BaseModule):

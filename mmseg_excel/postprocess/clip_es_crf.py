@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmseg.registry import MODELS
 
-from .densecrf import DenseCRF
+from ..utils.checks import check_number
+from .densecrf import DenseCRF, check_probabilities
 
 IGNORED = 255
 # Of BGR, in grey levels.
@@ -26,22 +27,30 @@ class CLIPESDenseCRF(DenseCRF):
 
     def __init__(self, confidence: float = 0.95, **kwargs) -> None:
         super().__init__(**kwargs)
+        check_number('CLIPESDenseCRF.confidence', confidence, '[0, 1]')
         self.confidence = confidence
 
-    def posterior(self, image: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Refine scores.
+    def check(self, probabilities: np.ndarray) -> None:
+        """Refuse what are no scores; they need not sum to one."""
+        check_probabilities(probabilities, normalised=False)
+
+    def refine(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Posterior of scores.
 
         Args:
             image: uint8 RGB, (H, W, 3).
-            scores: float16, (1 + k, H, W): 1 - max of the classes', then the classes'.
+            probabilities: Scores, (1 + k, H, W): 1 - max of the classes', then the classes'; they
+                do not sum to one.
 
         Returns:
             float32, (1 + k, H, W).
         """
-        return self._infer(wrapped_bytes(image), scores)
+        # Clipping and logarithm are those of half precision.
+        return super().refine(wrapped_bytes(image), probabilities.astype(np.float16))
 
-    def confident_labels(self, posterior: np.ndarray) -> np.ndarray:
+    def label(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """Channel of each pixel, uint8 (H, W), 255 where it is not sure."""
+        posterior = self.refine(image, probabilities)
         winners = posterior.argmax(axis=0).astype(np.uint8)
         return np.where(posterior.max(axis=0) < self.confidence, np.uint8(IGNORED), winners)
 

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ..utils.checks import check_whole
 from .crf_worker import CRFWorker, Task, WorkerDied
-from .densecrf import DenseCRF, check_probabilities
+from .densecrf import DenseCRF
 from .shared_memory import SharedBlock
 
 ATTEMPTS = 2
+NO_LABEL = 255
 
 
 class CRFPool:
@@ -73,7 +74,7 @@ class CRFPool:
             BadInput: These are no probabilities.
         """
         if probabilities.device.type == 'cpu':  # elsewhere the host would wait for the device
-            check_probabilities(probabilities.float().numpy())
+            self.crf.check(probabilities.float().numpy())
         classes = self.crf.select_classes(probabilities.flatten(1).amax(dim=1).cpu().numpy())
         block = self._free_blocks.get()
         block.write(probabilities, classes)
@@ -120,7 +121,7 @@ class CRFPool:
         worker = self._idle_workers.get()
         try:
             self._refine_stubbornly(worker, Task(image_path, block.name, block.shape))
-            return classes[block.read_labels()]
+            return named_channels(classes)[block.read_labels()]
         finally:
             self._idle_workers.put(worker)
             self._free_blocks.put(block)
@@ -143,6 +144,13 @@ def check_pool_size(owner: str, workers: int | None, queue_size: int | None) -> 
     for name, value in dict(workers=workers, queue_size=queue_size).items():
         if value is not None:
             check_whole(f'{owner}.{name}', value, '[1, 1024]')
+
+
+def named_channels(labels: np.ndarray) -> np.ndarray:
+    """Table from channels to their labels, uint8 (256,); 255, no label, stays what it is."""
+    table = np.full(256, NO_LABEL, np.uint8)
+    table[: len(labels)] = labels
+    return table
 
 
 def cores_of_this_process() -> int:

@@ -135,7 +135,7 @@ def _refine(task: Task, memory: SharedMemory, crf: DenseCRF) -> str | None:
     # Errors end here, because a traceback would hold on to views of memory that is to be closed.
     labels, probabilities = image_arrays(memory, task.shape)
     try:
-        labels[:] = crf.refine(read_rgb(task.image_path), probabilities).argmax(axis=0)
+        labels[:] = crf.label(read_rgb(task.image_path), probabilities)
     except (BadInput, OSError) as error:
         return str(error)
     except Exception as error:

@@ -86,8 +86,12 @@ class DenseCRF:
         Raises:
             BadInput: These are no probabilities, or not of the image's pixels.
         """
-        check_probabilities(probabilities)
+        self.check(probabilities)
         return self.refine(image, probabilities)
+
+    def check(self, probabilities: np.ndarray) -> None:
+        """Refuse what cannot be refined, see :func:`check_probabilities`."""
+        check_probabilities(probabilities)
 
     def refine(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """The same for probabilities that are known to be some.
@@ -100,6 +104,10 @@ class DenseCRF:
         refined = np.zeros((num_classes, height, width), np.float32)
         refined[classes] = self._infer(image, probabilities[classes])
         return refined
+
+    def label(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Channel of each pixel, uint8 (H, W), after refinement; 255 is no label."""
+        return self.refine(image, probabilities).argmax(axis=0).astype(np.uint8)
 
     def select_classes(self, peaks: np.ndarray) -> np.ndarray:
         """Classes worth refining, ascending.
@@ -122,11 +130,12 @@ class DenseCRF:
         return refined.reshape(probabilities.shape)
 
 
-def check_probabilities(probabilities: np.ndarray) -> None:
+def check_probabilities(probabilities: np.ndarray, normalised: bool = True) -> None:
     """Refuse what no softmax over 1 to 255 classes gave.
 
     Args:
         probabilities: Floats, (n+1, H, W).
+        normalised: Whether they must sum to one over classes. Default: True.
 
     Raises:
         BadInput: Says what is wrong with them.
@@ -144,6 +153,8 @@ def check_probabilities(probabilities: np.ndarray) -> None:
     low, high = float(probabilities.min()), float(probabilities.max())
     if not 0 <= low <= high <= 1 + ROUNDING:
         raise BadInput(f'DenseCRF needs probabilities in 0..1, but these reach {low:g}..{high:g}.')
+    if not normalised:
+        return
     total = probabilities.sum(axis=0, dtype=np.float32)
     worst = float(total.flat[np.abs(total - 1).argmax()])
     if abs(worst - 1) > ROUNDING:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..distributed import unwrapped
 from ..evaluation.confusion import IGNORED, Scores, confusion_matrix, count_pairs
-from ..models.excel import ExCEL
+from ..models.trained_segmentor import TrainedSegmentor
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole
 from .panel import paint_labels, panel_pixels
@@ -102,7 +102,7 @@ class PseudoLabelVisualizationHook(Hook):
         scalars['watch_seconds'] = time.perf_counter() - start
         runner.visualizer.add_scalars(scalars, step=step)
 
-    def _draw(self, runner: Runner, model: ExCEL, item: dict, step: int) -> Tensor:
+    def _draw(self, runner: Runner, model: TrainedSegmentor, item: dict, step: int) -> Tensor:
         """Draw one image; returns its pseudo label at its own size, (H, W)."""
         batch = model.data_preprocessor(
             dict(inputs=[item['inputs']], data_samples=[item['data_samples']])
@@ -116,7 +116,8 @@ class PseudoLabelVisualizationHook(Hook):
             labels.append(_truth(samples[0]))
         painted = [paint_labels(x.cpu().numpy().astype(np.uint8), self._palette) for x in labels]
         image = _image(item['inputs'], size)
-        static, dynamic = (model.class_activation_maps(inputs, dynamic=d) for d in (False, True))
+        tags = samples[0].gt_tags.multi_hot[None]
+        static, dynamic = (model.class_activation_maps(inputs, tags, d) for d in (False, True))
         rows = [
             (self._classes[tag + 1], [image, *(_heat(m, tag, size) for m in (static, dynamic))])
             for tag in samples[0].gt_tags.multi_hot.nonzero()[:, 0].tolist()

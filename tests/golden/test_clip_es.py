@@ -12,6 +12,7 @@ from mmseg.structures import SegDataSample
 from mmseg_excel.datasets.transforms import ResizeToPatches
 from mmseg_excel.models.affinity import confident_boxes, last_attention, transition_matrix
 from mmseg_excel.postprocess.clip_es_crf import CLIPESDenseCRF, wrapped_bytes
+from mmseg_excel.postprocess.crf_pool import named_channels
 from mmseg_excel.text.vocabulary import get_vocabulary
 
 from .family import arrays, tensor
@@ -102,15 +103,14 @@ def test_maps_boxes_and_transition(model, image):
 def test_scores_and_labels(model, image):
     inputs, samples = inputs_of(model, image), [sample_of(image)]
     scores = model.pseudo_labels(inputs, samples)
-    order = samples[0].gt_tags.order
-    stack, channels = scores.at(0, samples[0].ori_shape, order)
+    stack, channels = scores.at(0, samples[0].ori_shape)
     assert channels.tolist() == [0, *(tag + 1 for tag in GOLDEN[f'{image}_tags'].tolist())]
     # One step of half precision below 1 is 5e-4.
     assert max_error(stack[1:].float(), GOLDEN[f'{image}_saved_scores'].astype('f4')) < 5e-4
     labels = model.predict(inputs, samples)[0].pred_sem_seg.data[0]
     assert np.array_equal(labels.numpy(), GOLDEN[f'{image}_eval_label_t1'])
     scores.background_power = 2
-    stack, channels = scores.at(0, samples[0].ori_shape, order)
+    stack, channels = scores.at(0, samples[0].ori_shape)
     assert np.array_equal(channels[stack.argmax(0)].numpy(), GOLDEN[f'{image}_eval_label_t2'])
 
 
@@ -130,10 +130,9 @@ def test_crf(image):
     assert np.array_equal(wrapped_bytes(pixels), GOLDEN[f'{image}_crf_image_u8'])
     saved = GOLDEN[f'{image}_saved_scores']
     stack = np.concatenate([1 - saved.max(axis=0, keepdims=True), saved])
-    posterior = crf.posterior(pixels, stack)
+    posterior = crf.refine(pixels, stack)
     labels = np.array([0, *(GOLDEN[f'{image}_saved_keys'] + 1)], np.uint8)
     assert np.abs(posterior - GOLDEN[f'{image}_crf_q']).max() < 1e-4
     assert np.array_equal(labels[posterior.argmax(axis=0)], GOLDEN[f'{image}_crf_label'])
-    sure = crf.confident_labels(posterior)
-    confident = np.where(sure == 255, 255, labels[np.minimum(sure, len(labels) - 1)])
+    confident = named_channels(labels)[crf.label(pixels, stack)]
     assert np.array_equal(confident, GOLDEN[f'{image}_crf_label_cgl'])

@@ -20,3 +20,5 @@ model = dict(
     attention_layers=8,
     test_cfg=dict(source='cam'),
 )
+# `tools/make_pseudo_labels.py --crf`: pixels it is not sure of become 255.
+label_crf = dict(type='CLIPESDenseCRF', confidence=0.95)

@@ -47,6 +47,8 @@ model = dict(
     loss_diversity=dict(type='DiversityLoss', radius=8, loss_weight=0.1),
     test_cfg=dict(source='decoder'),
 )
+# `tools/make_pseudo_labels.py --crf`.
+label_crf = dict(type='DenseCRF')
 # `tools/test.py --tta`: logits of all views and their mirrors averaged, then DenseCRF.
 tta_model = dict(
     type='ExCELTTAModel',

@@ -15,15 +15,12 @@ model.adapter = dict(
 )
 model.pseudo_labeler.update(box_threshold=0.4)
 
+label_crf.update(gaussian=dict(sxy=3, compat=3), bilateral=dict(sxy=64, srgb=5, compat=4))
 # `tools/test.py --tta`: views averaged at the patches of the larger scale, then DenseCRF.
 tta_model = dict(
     type='LongSideTTAModel',
     size=512,
     scales=(1.0, 0.75),
     flip=True,
-    post_processor=dict(
-        type='DenseCRF',
-        gaussian=dict(sxy=3, compat=3),
-        bilateral=dict(sxy=64, srgb=5, compat=4),
-    ),
+    post_processor=label_crf,
 )

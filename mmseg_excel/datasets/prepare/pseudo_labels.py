@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_rank, get_world_size
 from mmseg.structures import SegDataSample
@@ -20,9 +19,9 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from ...models.excel import ExCEL
 from ...models.pseudo_label import PseudoLabels
-from ...postprocess.crf_pool import CRFPool
+from ...models.tag_segmentor import TagSegmentor
+from ...postprocess.crf_pool import CRFPool, named_channels
 from ...postprocess.densecrf import DenseCRF
 from ...utils.atomic import write_atomically
 from ...utils.bad_input import BadInput
@@ -43,7 +42,7 @@ class Prediction:
     Args:
         name: Of the image, in its list.
         img_path: Its file.
-        probabilities: (1 + k, H, W) for background and the image's k tags, summing to one.
+        probabilities: Scores in 0..1 of background and the image's k tags, (1 + k, H, W).
         labels: Label of each of these channels, uint8 (1 + k,).
     """
 
@@ -61,7 +60,7 @@ class Prediction:
 
 
 def export_pseudo_labels(
-    model: ExCEL,
+    model: TagSegmentor,
     dataset: TaggedSegDataset,
     out_dir: str | Path,
     *,
@@ -150,7 +149,7 @@ def _separate_folders(
 
 
 @torch.no_grad()
-def _predictions(model: ExCEL, loader: DataLoader, dynamic: bool) -> Iterator[Prediction]:
+def _predictions(model: TagSegmentor, loader: DataLoader, dynamic: bool) -> Iterator[Prediction]:
     for batch in loader:
         data = model.data_preprocessor(batch, training=False)
         pseudo = model.pseudo_labels(data['inputs'], data['data_samples'], dynamic)
@@ -159,15 +158,10 @@ def _predictions(model: ExCEL, loader: DataLoader, dynamic: bool) -> Iterator[Pr
 
 
 def _prediction(pseudo: PseudoLabels, index: int, sample: SegDataSample) -> Prediction:
-    own = pseudo.channels[index] >= 0
-    scores = F.interpolate(
-        pseudo.scores[index : index + 1, own],
-        sample.ori_shape,
-        mode='bilinear',
-        align_corners=False,
-    )[0]
-    labels = pseudo.channels[index][own].cpu().numpy().astype(np.uint8)
-    return Prediction(sample.name, sample.img_path, scores / scores.sum(dim=0), labels)
+    scores, labels = pseudo.at(index, sample.ori_shape)
+    return Prediction(
+        sample.name, sample.img_path, scores.float(), labels.cpu().numpy().astype(np.uint8)
+    )
 
 
 def _finished(
@@ -176,13 +170,13 @@ def _finished(
     """Predictions with their labels, uint8 (H, W), in the order in which they are ready."""
     if crf is None:
         for prediction in predictions:
-            channels = prediction.probabilities.max(dim=0).indices.cpu().numpy()
+            channels = prediction.probabilities.argmax(dim=0).cpu().numpy()
             yield prediction, prediction.labels[channels]
         return
     with CRFPool(crf) as pool:
         jobs = ((item, item.img_path, item.probabilities) for item in predictions)
         for prediction, channels in pool.refine_all(jobs):
-            yield prediction, prediction.labels[channels]
+            yield prediction, named_channels(prediction.labels)[channels]
 
 
 def _write_grey(path: Path, values: np.ndarray) -> None:
@@ -193,7 +187,7 @@ def _write_grey(path: Path, values: np.ndarray) -> None:
 
 
 def _made_with(
-    model: ExCEL,
+    model: TagSegmentor,
     dataset: TaggedSegDataset,
     dynamic: bool,
     crf: DenseCRF | None,

@@ -99,7 +99,8 @@ def test_labels_are_the_models(model, dataset, tmp_path, dynamic):
     assert written == 3
     for index, label in enumerate(labels_in(tmp_path / 'out').values()):
         scores = expected_scores(model, dataset, index, dynamic)
-        assert_same_labels(label, scores.argmax(dim=0), scores)
+        # The same code, in batches of another size: rounding alone.
+        assert_same_labels(label, scores.argmax(dim=0), scores, bound=1e-5)
     assert set(np.unique(labels_in(tmp_path / 'out')['two'])) <= {0, 9}
     assert not labels_in(tmp_path / 'out')['three'].any()
 
