@@ -26,7 +26,8 @@ class TaggedSegDataset(BaseSegDataset):
 
     ``METAINFO['classes']`` is ``('background', *foreground)``: masks hold 0 for background, class
     index + 1, 255 for ignored pixels; tags are foreground names. Each data info gains ``name`` (the
-    line of the list), ``tags`` (in class order; none is legal) and ``foreground`` (all names).
+    line of the list), ``tags`` (in their source's order; none is legal) and ``foreground`` (all of
+    the names).
 
     Everything that can be known without decoding an image is checked when the list is loaded: the
     folders, every image, its tags, and its mask if the config asks for masks by naming a

@@ -78,7 +78,7 @@ def test_tables_may_leave_out_suffixes_and_lists_may_choose_rows(root):
     dataset = build(root, 'some.txt', tag_source=dict(type='TableTags', file='all.json'))
     assert [dataset.get_data_info(index)['tags'] for index in (0, 1)] == [
         ['fork'],
-        ['cat', 'dining table'],
+        ['dining table', 'cat'],
     ]
     assert len(build(root, 'all.json')) == 3
 

@@ -14,15 +14,15 @@ from .conftest import TRAIN, VAL
 from .voc_devkit import annotation, write_mask
 
 
-def test_tags_come_from_the_xml_in_class_order(build_voc):
+def test_tags_come_from_the_xml_as_it_names_them_first(build_voc):
     dataset = build_voc()
     tags = [dataset.get_data_info(index)['tags'] for index in range(len(dataset))]
     # Twice a person is one tag, a difficult object counts, a person's head does not.
     assert tags == [
-        ['aeroplane', 'person'],
+        ['person', 'aeroplane'],
         ['tvmonitor'],
         [],
-        ['bottle', 'chair', 'diningtable'],
+        ['chair', 'diningtable', 'bottle'],
     ]
 
 
@@ -99,3 +99,10 @@ def test_colour_mask_and_mask_of_another_size_are_named(build_voc, voc):
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(ValueError, match='2007_000033.png is not a readable image'):
         dataset[0]
+
+
+def test_samples_know_which_tag_was_named_first(build_voc):
+    tags = build_voc()[0]['data_samples'].gt_tags
+    first, second = (VOC_CLASSES.index(name) for name in ('person', 'aeroplane'))
+    assert tags.order[first] == 0 and tags.order[second] == 1
+    assert tags.order[VOC_CLASSES.index('cat')] == 2

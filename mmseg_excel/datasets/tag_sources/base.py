@@ -48,20 +48,20 @@ class TagSource:
 def gather_tags(
     source: TagSource, names: Iterable[str], problems: Problems
 ) -> dict[str, list[str]]:
-    """Tags of many images, each in class order and once; what is wrong goes to ``problems``."""
+    """Tags of many images, in the source's order, each once; what is wrong goes to ``problems``."""
     tags = {}
     for name in names:
         try:
-            found = set(source(name))
+            found = list(dict.fromkeys(source(name)))
         except FileNotFoundError as error:
             problems.add('tags missing', str(error))
             continue
         except BadInput as error:
             problems.add('tags unreadable', str(error))
             continue
-        for unknown in sorted(found.difference(source.classes)):
+        for unknown in sorted(set(found).difference(source.classes)):
             problems.add(_not_a_class(source.classes), f'{shown(unknown)} ({source.where(name)})')
-        tags[name] = [tag for tag in source.classes if tag in found]
+        tags[name] = [tag for tag in found if tag in source.classes]
     return tags
 
 

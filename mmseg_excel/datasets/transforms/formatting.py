@@ -16,8 +16,9 @@ from ...utils.checks import check_sequence, check_text
 class PackTaggedInputs(PackSegInputs):
     """mmseg's ``PackSegInputs``, which also packs image tags where there are any.
 
-    The data sample gains ``gt_tags``, a ``LabelData`` with the field ``multi_hot``, float32 (n,),
-    and ``foreground``, the names of these n classes, which the segmentor compares with its own.
+    The data sample gains ``gt_tags``, a ``LabelData`` with the fields ``multi_hot``, float32
+    (n,), and ``order``, the place of each class among the tags, int64 (n,); and ``foreground``, the
+    names of these n classes, which the segmentor compares with its own.
 
     Args:
         meta_keys: Default: those of ``PackSegInputs`` and ``name``, the image's name in its list.
@@ -38,8 +39,8 @@ class PackTaggedInputs(PackSegInputs):
         """Pack image, mask and tags."""
         packed = super().transform(results)
         if 'gt_tags' in results:
-            tags = torch.from_numpy(results['gt_tags'])
-            packed['data_samples'].gt_tags = LabelData(multi_hot=tags)
+            tags, order = (torch.from_numpy(results[k]) for k in ('gt_tags', 'gt_tag_order'))
+            packed['data_samples'].gt_tags = LabelData(multi_hot=tags, order=order)
         if 'foreground' in results:
             packed['data_samples'].set_metainfo(dict(foreground=results['foreground']))
         return packed

@@ -21,17 +21,19 @@ class LoadImageTags(BaseTransform):
     zeros. Results without the key ``tags`` (an inferencer's) pass unchanged.
 
     Required keys: ``tags`` and ``foreground`` (the n class names), both put there by the data set.
-    Added keys: ``gt_tags``, float32 (n,).
+    Added keys: ``gt_tags``, float32 (n,), and ``gt_tag_order``, the place of each class among the
+    tags, int64 (n,), by which CLIP-ES decides ties.
 
     Raises:
         BadInput: a tag is not one of the classes.
     """
 
     def transform(self, results: dict) -> dict:
-        """Add ``gt_tags``."""
+        """Add ``gt_tags`` and ``gt_tag_order``."""
         if 'tags' in results:
             try:
                 results['gt_tags'] = multi_hot(results['tags'], results['foreground'])
+                results['gt_tag_order'] = places(results['tags'], results['foreground'])
             except BadInput as error:
                 raise BadInput(f'{results.get("img_path", "An image")}: {error}') from None
         return results
@@ -43,3 +45,9 @@ def multi_hot(tags: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     if unknown:
         raise BadInput(f'tag {shown(unknown[0])} is not one of the classes {some_names(classes)}.')
     return np.isin(classes, tags).astype(np.float32)
+
+
+def places(tags: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Place of each of n ``classes`` among the ``tags``, int64 (n,); of others, behind them."""
+    place = {tag: index for index, tag in enumerate(dict.fromkeys(tags))}
+    return np.array([place.get(name, len(place)) for name in classes], np.int64)
