@@ -1,12 +1,28 @@
 """What several folders of tests share."""
 
+import logging
 import shutil
 import signal
 
 import pytest
+from mmengine.logging import MMLogger
 
 # Jobs that a shell starts in the background ignore Ctrl-C, and so would the programs under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def no_log_files():
+    """Take the log files of a module's runs from MMEngine's loggers, which outlive them.
+
+    The server of the page closes all handlers there are, and MMEngine writes to closed ones.
+    """
+    yield
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers[:]:
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 @pytest.fixture(scope='session')

@@ -202,7 +202,7 @@ LISTS = [
     ('twice', b'one\r\none\r\n', r'images listed twice \(1\): one'),
     ('two spellings', b'one\n./one\n', r'images listed twice \(1\): one and ./one'),
     ('with and without suffix', b'one.jpg\none\n', 'images listed twice'),
-    ('a line that goes on and on', b'x' * 70_000, r'images missing.*x{50,}\.\.\.x'),
+    ('a line that goes on and on', b'x' * 70_000, r'images missing.*x{50,}'),
     ('no image', b'ghost\n', r'images missing \(1\): .*ghost.jpg'),
     ('a line of two columns', b'one 1\n', r'images missing \(1\): .*one 1.jpg'),
 ]

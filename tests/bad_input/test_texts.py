@@ -164,7 +164,7 @@ FILES = [
     Case('half of it', file('{"schema_version": 1,'), 'is not a JSON file'),
     Case('an image', file(b'\xff\xd8\xff'), 'is not UTF-8 text'),
     Case('UTF-16', file('{}'.encode('utf-16')), 'is not UTF-8 text'),
-    Case('a byte order mark', file('\ufeff{}'), 'is not a JSON file'),
+    Case('a byte order mark', file('\ufeff{}'), 'has schema_version None'),
     Case('nested deeply', file('[' * 100_000), 'is nested too deeply'),
     Case('a list', file('[]'), 'must hold a JSON object'),
     Case('a key twice', file('{"dataset": "a", "dataset": "b"}'), "key 'dataset' stands twice"),

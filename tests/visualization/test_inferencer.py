@@ -143,7 +143,7 @@ def test_saved_files_hold_the_answer(inferencer, picture_file, tmp_path):
         (lambda i, p, t: i(p, ['unicorn']), "'unicorn' is none of the classes"),
         (lambda i, p, t: i(np.zeros((4, 4), np.uint8), TAGS), 'uint8 BGR of shape'),
         (lambda i, p, t: i(t, TAGS), 'holds no image'),
-        (lambda i, p, t: i(_text_named_jpg(t), TAGS), 'text.jpg is not an image'),
+        (lambda i, p, t: i(_text_named_jpg(t), TAGS), 'text.jpg is not a readable image'),
         (lambda i, p, t: ExCELInferencer('excel_mars'), "no config 'excel_mars'.*excel_voc"),
         (lambda i, p, t: ExCELInferencer(i.config, t / 'no.pth'), "no checkpoint '.*no.pth'"),
         (lambda i, p, t: ExCELInferencer(i.config, _text_named_jpg(t)), 'could not be read as a'),
