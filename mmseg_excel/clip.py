@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from .clip_weights import SCALARS, read_weights
 from .text.tokens import CONTEXT_LENGTH, is_cut
 from .utils.bad_input import BadInput
-from .utils.checks import shown
+from .utils.checks import check_sentences, check_whole, shown
 from .utils.plain import sha256, sha256_of_tensors
 
 ASSETS = Path(__file__).parent / 'assets'
@@ -150,8 +150,10 @@ class TextEncoder:
         """Embed M sentences: (M, C), each row of unit length.
 
         Raises:
-            BadInput: A sentence has more tokens than CLIP reads.
+            BadInput: There is no sentence, or one has more tokens than CLIP reads.
         """
+        check_sentences('sentences', sentences)
+        check_whole('batch_size', batch_size, '[1, inf)')
         for sentence in sentences:
             if is_cut(sentence):
                 raise BadInput(f'CLIP reads {CONTEXT_LENGTH} tokens, not all of {shown(sentence)}.')

@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 
 from mmseg_excel.app.model import load_model
+from mmseg_excel.arguments import Parser, device, whole_number
 from mmseg_excel.cli import bad_input_exits
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'config',
         nargs='?',
@@ -34,9 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--descriptions', help='description file; without a checkpoint its classes are the model’s'
     )
-    parser.add_argument('--device', help='default: the GPU if there is one')
+    parser.add_argument('--device', type=device, help='default: the GPU if there is one')
     parser.add_argument('--host', default='127.0.0.1', help='default: this machine only')
-    parser.add_argument('--port', type=int, default=7860)
+    parser.add_argument('--port', type=whole_number('[1, 65535]'), default=7860)
     return parser.parse_args(argv)
 
 
@@ -64,8 +63,8 @@ def main(argv: list[str] | None = None) -> None:
         )
         page = build_page(Desk(inferencer))
         url = serve(page, args.host, args.port)
-    print(inferencer.notice or f'CLIP: {inferencer.model.backbone.model}.')
-    print(f'The page is at {url} (Ctrl+C ends it).', flush=True)
+        print(inferencer.notice or f'CLIP: {inferencer.model.backbone.model}.')
+        print(f'The page is at {url} (Ctrl+C ends it).', flush=True)
     page.block_thread()
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmseg_excel.arguments import Parser, output_file
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.class_names import class_names
 from mmseg_excel.datasets.prepare.one_hot import read_one_hot
@@ -18,9 +19,9 @@ WARNING = (
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('source', help='the .npy file')
-    parser.add_argument('target', help='the table to write, .json')
+    parser.add_argument('target', type=output_file, help='the table to write, .json')
     parser.add_argument(
         '--classes',
         default='voc',
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         print(WARNING.format(args.source), file=sys.stderr)
         table = read_one_hot(args.source, class_names(args.classes))
         write_tag_table(args.target, table)
-    print(f'{args.target}: {len(table)} images')
+        print(f'{args.target}: {len(table)} images')
     return 0
 
 

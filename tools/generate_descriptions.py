@@ -21,6 +21,7 @@ import openai
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mmseg_excel.arguments import Parser, number, whole_number
 from mmseg_excel.text.chat import open_chat_client
 from mmseg_excel.text.generation import (
     CONCURRENCY,
@@ -34,7 +35,6 @@ from mmseg_excel.text.prompting import INSTRUCTIONS, estimate_tokens, request_me
 from mmseg_excel.text.secrets import Secrets
 from mmseg_excel.text.vocabulary import get_vocabulary
 from mmseg_excel.utils.bad_input import BadInput
-from mmseg_excel.utils.checks import check_number, check_whole
 
 MAX_LIST_BYTES = 2**20  # of the file with the classes
 
@@ -56,26 +56,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument('--dataset', choices=['voc', 'coco', 'toy'], help='a known data set')
     source.add_argument('--classes', type=Path, help='text file with one class name per line')
     parser.add_argument('--model', required=True, help="the server's name of the model")
     parser.add_argument('--out', type=Path, help='file to write (default: DATASET.json, here)')
     parser.add_argument('--base-url', help='address of the server (default: OpenAI)')
-    parser.add_argument('--concurrency', type=int, default=8, help='requests in flight')
     parser.add_argument(
-        '--timeout', type=float, default=120, help='seconds to wait for a whole answer'
+        '--concurrency', type=whole_number(CONCURRENCY), default=8, help='requests in flight'
+    )
+    parser.add_argument(
+        '--timeout',
+        type=number(TIMEOUT),
+        default=120,
+        help='seconds to wait for a whole answer',
     )
     parser.add_argument('--dry-run', action='store_true', help='print the prompts, ask nothing')
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace, key: str, secrets: Secrets) -> int:
-    check_whole('--concurrency', options.concurrency, CONCURRENCY)
-    check_number('--timeout', options.timeout, TIMEOUT)
     dataset = options.dataset or options.classes.stem
     classes = read_classes(options.classes) if options.classes else get_vocabulary(dataset).classes
     store = DescriptionStore(

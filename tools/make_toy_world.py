@@ -5,16 +5,14 @@ Example: python tools/make_toy_world.py data/toy
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
+from mmseg_excel.arguments import Parser, output_folder
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('out', type=Path, help='folder that will hold VOC2012')
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', type=output_folder, help='folder that will hold VOC2012')
     parser.add_argument('--train', type=int, default=600, help='training scenes (default: 600)')
     parser.add_argument('--val', type=int, default=100, help='validation scenes (default: 100)')
     parser.add_argument('--size', type=int, default=64, help='side in pixels (default: 64)')
@@ -22,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     with bad_input_exits():
         folder = write_voc_layout(args.out, args.train, args.val, args.size, args.seed)
-    print(f'{folder}: {args.train} training and {args.val} validation scenes')
+        print(f'{folder}: {args.train} training and {args.val} validation scenes')
 
 
 if __name__ == '__main__':

@@ -6,15 +6,16 @@ import argparse
 import os
 import sys
 
+from mmseg_excel.arguments import Parser, workers
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.prepare.coco import COCO_URLS, prepare_coco
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=f'COCO 2014: {COCO_URLS}')
+    parser = Parser(description=__doc__, epilog=f'COCO 2014: {COCO_URLS}')
     parser.add_argument('root', nargs='?', default='data/coco')
     parser.add_argument('--splits', nargs='+', choices=('train', 'val'), default=('train', 'val'))
-    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    parser.add_argument('--workers', type=workers, default=os.cpu_count())
     parser.add_argument(
         '--any-size', action='store_true', help="accept files that are not COCO 2014's own size"
     )
@@ -27,8 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         counts = prepare_coco(
             args.root, splits=args.splits, workers=args.workers, any_size=args.any_size
         )
-    for split, count in counts.items():
-        print(f'{split:6} {count:6}')
+        for split, count in counts.items():
+            print(f'{split:6} {count:6}')
     return 0
 
 

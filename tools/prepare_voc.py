@@ -6,15 +6,14 @@ import argparse
 import os
 import sys
 
+from mmseg_excel.arguments import Parser, workers
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.prepare.voc import prepare_voc
 from mmseg_excel.datasets.prepare.voc_folders import SBD_URL, VOC_URL
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=f'VOC 2012: {VOC_URL}   SBD: {SBD_URL}'
-    )
+    parser = Parser(description=__doc__, epilog=f'VOC 2012: {VOC_URL}   SBD: {SBD_URL}')
     parser.add_argument('root', nargs='?', default='data/VOCdevkit/VOC2012')
     parser.add_argument('--sbd', help="SBD's benchmark_RELEASE/dataset, for train_aug")
     parser.add_argument(
@@ -23,7 +22,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         default='xml',
         help='where tags.json takes image tags from (default: the XML annotations)',
     )
-    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    parser.add_argument('--workers', type=workers, default=os.cpu_count())
     parser.add_argument(
         '--any-size', action='store_true', help="accept lists that are not VOC 2012's own size"
     )
@@ -40,12 +39,12 @@ def main(argv: list[str] | None = None) -> int:
             workers=args.workers,
             any_size=args.any_size,
         )
-    for name, count in counts.items():
-        print(f'{name:10} {count:6}')
-    if 'train_aug' not in counts:
-        print(f'No train_aug.txt: it needs SBD, --sbd DIR ({SBD_URL}).')
-    if 'test' not in counts:
-        print('No test.txt: the test images come from the VOC evaluation server.')
+        for name, count in counts.items():
+            print(f'{name:10} {count:6}')
+        if 'train_aug' not in counts:
+            print(f'No train_aug.txt: it needs SBD, --sbd DIR ({SBD_URL}).')
+        if 'test' not in counts:
+            print('No test.txt: the test images come from the VOC evaluation server.')
     return 0
 
 

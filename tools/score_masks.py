@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from mmseg_excel.arguments import Parser, output_folder, workers
 from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.class_names import class_names
 from mmseg_excel.datasets.lists import read_list
@@ -16,7 +17,7 @@ from mmseg_excel.evaluation.report import check_published
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('predictions', type=Path, help='folder of the masks to score')
     parser.add_argument('truths', type=Path, help='folder of the true masks')
     parser.add_argument('--list', help='file that names the images (default: all predictions)')
@@ -31,8 +32,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='in the true masks, 0 is the first class and not background',
     )
     parser.add_argument('--published', help='published rows to stand beside ours: voc_val')
-    parser.add_argument('--table-dir', help='folder for the scores as CSV, LaTeX and JSON')
-    parser.add_argument('--workers', type=int, default=os.cpu_count())
+    parser.add_argument(
+        '--table-dir', type=output_folder, help='folder for the scores as CSV, LaTeX and JSON'
+    )
+    parser.add_argument('--workers', type=workers, default=os.cpu_count())
     return parser.parse_args(argv)
 
 
@@ -63,8 +66,8 @@ def main(argv: list[str] | None = None) -> int:
         report = Report(scores, classes, args.published)
         if args.table_dir:
             report.write(args.table_dir)
-    print(report.terminal())
-    print('  '.join(f'{name} {value:.2f}' for name, value in scores.means().items()))
+        print(report.terminal())
+        print('  '.join(f'{name} {value:.2f}' for name, value in scores.means().items()))
     return 0
 
 

@@ -41,6 +41,11 @@ def check_arguments(owner: str, base: type, ann_file: object, arguments: Mapping
         check_whole(f'{owner}.max_refetch', arguments['max_refetch'], '[0, inf)')
     if 'ignore_index' in arguments:
         check_whole(f'{owner}.ignore_index', arguments['ignore_index'], '[0, 255]')
+    for name in {'filter_cfg', 'backend_args'}.intersection(arguments):
+        if not isinstance(arguments[name], Mapping | None):
+            raise BadInput(
+                f'{owner}.{name} is {shown(arguments[name])}, but must be a dict or None.'
+            )
     _check_pipeline(f'{owner}.pipeline', arguments.get('pipeline', ()))
     _check_indices(f'{owner}.indices', arguments.get('indices'))
 

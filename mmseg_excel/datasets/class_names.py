@@ -22,7 +22,7 @@ def class_names(spec: str) -> tuple[str, ...]:
         FileNotFoundError: there is no such text file.
         BadInput: it is no text file and no known name, or its lines are no class names.
     """
-    if spec.endswith('.txt'):
+    if isinstance(spec, str) and spec.endswith('.txt'):
         names = tuple(read_list(spec, 'list of classes'))
         check_class_names(spec, names)
         return names

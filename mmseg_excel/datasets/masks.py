@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from PIL import Image
 
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
+from ..utils.checks import shown
 from ..utils.images import open_image
-from .palette import voc_palette
+from .palette import check_colours, voc_palette
 
 IGNORED = 255
 #: Of Pillow: palette, grey and black-and-white, at most 8 bits.
@@ -58,7 +60,9 @@ def labels_in(mask: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[:IGNORED])
 
 
-def write_mask(path: str | Path, mask: np.ndarray, palette: list[list[int]] | None = None) -> None:
+def write_mask(
+    path: str | Path, mask: np.ndarray, palette: Sequence[Sequence[int]] | None = None
+) -> None:
     """Write a uint8 (H, W) mask as a palette PNG, whole or not at all.
 
     Args:
@@ -68,13 +72,13 @@ def write_mask(path: str | Path, mask: np.ndarray, palette: list[list[int]] | No
             Default: PASCAL VOC's for all.
 
     Raises:
-        BadInput: it is no such mask.
+        BadInput: it is no such mask, or the palette is none.
     """
-    if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
-        raise BadInput(
-            f'{path}: a mask is an uint8 array (H, W), not {mask.dtype} of shape {mask.shape}.'
-        )
-    palette = palette or []
+    if getattr(mask, 'dtype', None) != np.uint8 or mask.ndim != 2 or not mask.size:
+        what = f'{mask.dtype} of shape {mask.shape}' if hasattr(mask, 'dtype') else shown(mask)
+        raise BadInput(f'{path}: a mask is an uint8 array (H, W), not {what}.')
+    palette = [] if palette is None else palette
+    check_colours(f'{path}: the palette', palette)
     # All 256 colours: a PNG of few colours has few bits a pixel, and 255 would become 15.
     colours = [*palette, *voc_palette()[len(palette) :]]
     image = Image.fromarray(mask)

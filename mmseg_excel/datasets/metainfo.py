@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
 from .class_names import check_class_names
+from .palette import check_colours
 
 BACKGROUND = 'background'
 
@@ -35,9 +36,10 @@ def check_metainfo(owner: type, metainfo: Mapping | None) -> None:
         )
     check_class_names(f"{name}['classes']", names[1:])
     palette = metainfo.get('palette')
-    if palette is not None and not (_is_list(palette) and all(map(_is_colour, palette))):
-        raise BadInput(f"{name}['palette'] is {shown(palette)}, but must be a list of RGB colours.")
-    if palette is not None and len(palette) != len(names):
+    if palette is None:
+        return
+    check_colours(f"{name}['palette']", palette)
+    if len(palette) != len(names):
         raise BadInput(
             f"{name}['palette'] has {len(palette)} colours for {len(names)} classes: give one "
             'colour a class, the background first.'
@@ -61,14 +63,6 @@ def _are_names(names: object) -> bool:
         and all(isinstance(name, str) and name.strip() for name in names)
         and len(set(names)) == len(names) > 1
         and names[0] == BACKGROUND
-    )
-
-
-def _is_colour(colour: object) -> bool:
-    return (
-        _is_list(colour)
-        and len(colour) == 3
-        and all(type(level) is int and 0 <= level <= 255 for level in colour)
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from mmseg.registry import DATASETS
 
-from ..utils.checks import check_flag
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_flag, shown
 from ..utils.images import IMAGE_SUFFIXES, without_image_suffix
 from ..utils.problems import Problems
 from .class_names import check_class_names
@@ -51,6 +52,11 @@ class TagListDataset(TaggedSegDataset):
     ) -> None:
         check_flag('TagListDataset.masks_have_background', masks_have_background)
         check_class_names('TagListDataset.classes', classes)
+        if 'metainfo' in kwargs:
+            raise BadInput(
+                f'TagListDataset.metainfo is {shown(kwargs["metainfo"])}, but is made of classes: '
+                'leave it out.'
+            )
         self.masks_have_background = masks_have_background
         names = ('background', *classes)
         metainfo = dict(classes=names, palette=voc_palette(len(names)))

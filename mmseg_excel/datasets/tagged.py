@@ -10,6 +10,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, TASK_UTILS
 
 from ..utils.bad_input import BadInput
+from ..utils.building import build
 from ..utils.checks import check_text, shown
 from ..utils.images import check_image, decode_image, read_rgb
 from ..utils.problems import Problems
@@ -54,7 +55,7 @@ class TaggedSegDataset(BaseSegDataset):
         check_arguments(name, BaseSegDataset, ann_file, kwargs)
         if tag_source is not None:
             check_built(f'{name}.tag_source', tag_source, TASK_UTILS, ('root', 'classes'))
-        if way_out != '':
+        if not isinstance(way_out, str) or way_out:
             check_text(f'{name}.way_out', way_out)
         check_metainfo(type(self), kwargs.get('metainfo'))
         self.tag_source_cfg = tag_source
@@ -83,6 +84,10 @@ class TaggedSegDataset(BaseSegDataset):
 
     def _require_indices(self, size: int) -> None:
         indices = [] if self._indices is None else self._indices
+        if self._indices is not None and not indices:
+            raise BadInput(
+                f'{type(self).__name__}.indices is {shown(indices)}, which leaves no image.'
+            )
         if isinstance(indices, Integral):
             indices = [indices - 1 if indices > 0 else indices]
         for index in indices:
@@ -106,9 +111,9 @@ class TaggedSegDataset(BaseSegDataset):
     def _read_tags(self, names: list[str], problems: Problems) -> dict[str, list[str]]:
         if self.tag_source_cfg is None:
             return {}
-        source = TASK_UTILS.build(
-            self.tag_source_cfg,
-            default_args=dict(root=self.data_root, classes=self.foreground),
+        given = dict(root=self.data_root, classes=self.foreground)
+        source = build(
+            TASK_UTILS, f'{type(self).__name__}.tag_source', given | dict(self.tag_source_cfg)
         )
         return gather_tags(source, names, problems)
 
@@ -167,7 +172,7 @@ class TaggedSegDataset(BaseSegDataset):
                     check(info[key])
             except (BadInput, FileNotFoundError) as error:
                 reason = str(error).rstrip('.')
-                raise BadInput(f'{reason}; replace it or take it out of {self.ann_file}.') from None
+                raise BadInput(f'{reason}, or take it out of {self.ann_file}.') from None
 
 
 def _decode(path: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..datasets.lists import usable_names
 from ..datasets.masks import IGNORED, read_mask
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_flag, check_sequence, check_whole
+from ..utils.checks import check_flag, check_sentences, check_whole
 from ..utils.parallel import check_workers, parallel_map
 from ..utils.problems import Problems
 from .confusion import Scores, confusion_matrix, count_pairs
@@ -49,7 +49,7 @@ def score_folder(
     check_whole('num_classes', num_classes, '[2, 255]')
     check_flag('truths_have_background', truths_have_background)
     for folder in (predictions, truths):
-        if not os.path.isdir(folder):
+        if not isinstance(folder, str | Path) or not os.path.isdir(folder):
             raise FileNotFoundError(f'{folder} is no folder of masks.')
     names = _each_once(names)
     compare = partial(
@@ -69,7 +69,7 @@ def score_folder(
 
 
 def _each_once(names: Sequence[str]) -> list[str]:
-    check_sequence('names', names)
+    check_sentences('names', names)
     problems = Problems()
     names = usable_names(names, problems)
     problems.raise_if_any('The list of masks')

@@ -20,8 +20,9 @@ from torch import Tensor
 from ..utils.archives import check_unpacked_size
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_sequence, check_whole
+from ..utils.checks import check_sentences, check_whole, shown
 from ..utils.records import first_difference, told
+from ..utils.text_file import check_path
 from .attributes import N_INIT, RANDOM_STATE, cluster_attributes
 
 
@@ -92,7 +93,7 @@ def get_attribute_bank(
         BadInput: If a setting is none, or there are fewer sentences than attributes.
     """
     check_whole('num_attributes', num_attributes, '[1, inf)')
-    check_sequence('sentences', sentences)
+    check_sentences('sentences', sentences)
     provenance = _provenance(encoder, num_attributes)
     path = bank_path(encoder, sentences, num_attributes, cache_dir)
     try:
@@ -128,6 +129,8 @@ def bank_path(
     """Where the cache keeps a bank: its name is the hash of all that decides its content."""
     content = {'sentences': list(sentences), **_provenance(encoder, num_attributes)}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    if not isinstance(cache_dir, str | Path | None):
+        raise BadInput(f'cache_dir is {shown(cache_dir)}, but must name a folder.')
     directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     return directory / f'attributes-{key}.npz'
 
@@ -177,6 +180,7 @@ def load_bank(path: str | Path) -> AttributeBank:
         FileNotFoundError: If there is no such file.
         BadInput: If the file is not a bank.
     """
+    check_path(path, 'attribute bank')
     if not Path(path).is_file():  # reading a pipe would wait for ever
         raise FileNotFoundError(f"There is no attribute bank '{path}'.")
     try:

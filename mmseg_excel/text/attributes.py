@@ -39,7 +39,7 @@ def check_keep_ratio(keep_ratio: object) -> None:
 
 def check_attribute_weight(attribute_weight: object) -> None:
     """Refuse what is no weight beside the prompt."""
-    check_number('attribute_weight', attribute_weight, '[0, inf)')
+    check_number('attribute_weight', attribute_weight, '[0, 1000000]')
 
 
 def cluster_attributes(embeddings: Tensor, num_attributes: int) -> tuple[Tensor, Tensor]:

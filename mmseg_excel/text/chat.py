@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import openai
 
 from ..utils.bad_input import BadInput
+from ..utils.checks import check_number, check_whole, shown
 
 MAX_BYTES = 4 * 2**20  # of an answer; twenty sentences have 4 KB
 OPENAI_URL = 'https://api.openai.com/v1'
+_REWRITTEN = ('content-encoding', 'content-length', 'transfer-encoding', 'x-should-retry')
 HEADERS = ('OPENAI_ORG_ID', 'OPENAI_PROJECT_ID')  # the openai package sends these along
 
 
@@ -19,10 +21,14 @@ class CautiousHttpClient(openai.DefaultAsyncHttpxClient):
     """Reads at most ``MAX_BYTES`` (and one chunk) of an answer, and goes nowhere it is sent.
 
     Answers are asked for uncompressed, and are left compressed where they come so all the same: a
-    few bytes may unfold to gigabytes.
+    few bytes may unfold to gigabytes. A server that wants to be asked again too late is not.
+
+    Args:
+        patience: Seconds that a question may take.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
         super().__init__(follow_redirects=False, headers={'Accept-Encoding': 'identity'})
 
     async def send(self, request, **options):
@@ -39,8 +45,10 @@ class CautiousHttpClient(openai.DefaultAsyncHttpxClient):
         headers = [
             (name, value)
             for name, value in response.headers.items()
-            if name.lower() not in ('content-encoding', 'content-length', 'transfer-encoding')
+            if name.lower() not in _REWRITTEN
         ]
+        if _seconds(response.headers.get('retry-after')) > self.patience:
+            headers.append(('x-should-retry', 'false'))  # which the openai package obeys
         return type(response)(
             response.status_code, headers=headers, content=bytes(body), request=request
         )
@@ -60,7 +68,7 @@ def open_chat_client(
     Raises:
         BadInput: If a key, address or proxy is unusable; no key or password is repeated.
     """
-    if not key or not (key.isascii() and key.isprintable()):
+    if not isinstance(key, str) or not (key and key.isascii() and key.isprintable()):
         raise BadInput(
             'OPENAI_API_KEY is not set to a usable key: export it '
             '(any word will do for a server that asks for none).'
@@ -69,6 +77,8 @@ def open_chat_client(
         value = os.environ.get(name, '')
         if not (value.isascii() and value.isprintable()):
             raise BadInput(f'{name} is no line of ASCII characters: unset it or correct it.')
+    check_number('timeout', timeout, '(0, inf)')
+    check_whole('max_retries', max_retries, '[0, 1000]')
     address = base_url or os.environ.get('OPENAI_BASE_URL') or OPENAI_URL
     _check_address(address)
     return openai.AsyncOpenAI(
@@ -76,11 +86,13 @@ def open_chat_client(
         base_url=address,
         timeout=timeout,
         max_retries=max_retries,
-        http_client=_http_client(),
+        http_client=_http_client(timeout),
     )
 
 
 def _check_address(address: str) -> None:
+    if not isinstance(address, str):
+        raise BadInput(f'The address of the server is {shown(address)}, but must be a text.')
     if '@' in address:
         raise BadInput(
             'The address of the server (--base-url) holds a user name or password: leave them out '
@@ -98,9 +110,16 @@ def _check_address(address: str) -> None:
         )
 
 
-def _http_client() -> CautiousHttpClient:
+def _seconds(retry_after: str | None) -> float:
     try:
-        return CautiousHttpClient()
+        return float(retry_after or 0)
+    except ValueError:  # a date, which may be told by another clock
+        return 0
+
+
+def _http_client(patience: float) -> CautiousHttpClient:
+    try:
+        return CautiousHttpClient(patience)
     except OSError:
         raise BadInput(
             'The certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read: unset or '

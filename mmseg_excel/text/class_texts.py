@@ -96,6 +96,8 @@ def read_sentences(
 
     Arguments and errors are those of :func:`build_class_texts`.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        raise BadInput(f'vocabulary is {shown(vocabulary)}: make one with get_vocabulary.')
     check_choice('mode', mode, MODES)
     check_keep_ratio(keep_ratio)
     check_attribute_weight(attribute_weight)

@@ -13,6 +13,7 @@ from ..utils.text_file import read_json
 from .vocabulary import TEMPLATE, check_names
 
 SCHEMA_VERSION = 1
+MOST_SENTENCES = 1000  # about one class; each is read by CLIP
 _KEYS = {'schema_version', 'dataset', 'template', 'provenance', 'descriptions'}
 PACKAGED = Path(__file__).resolve().parents[1] / 'descriptions'
 
@@ -90,6 +91,7 @@ def load_descriptions(source: str | Path, classes: Sequence[str] | None = None) 
     _check_content(path, content)
     sentences = {name: tuple(lines) for name, lines in content['descriptions'].items()}
     if classes is not None:
+        check_names('classes', classes)
         missing = [name for name in classes if name not in sentences]
         if missing:
             raise BadInput(
@@ -126,6 +128,11 @@ def _check_content(path: Path, content: object) -> None:
         good = isinstance(lines, list) and lines
         if not good or not all(isinstance(line, str) and line.strip() for line in lines):
             raise BadInput(f'{path}: {name!r} needs a list of one or more non-empty sentences.')
+        if len(lines) > MOST_SENTENCES:
+            raise BadInput(
+                f'{path}: {name!r} has {len(lines)} sentences, over {MOST_SENTENCES}: '
+                'leave some out.'
+            )
         if strange := [line for line in lines if not line.isprintable()]:
             raise BadInput(
                 f'{path}: a sentence about {name!r} has letters that cannot be printed, such as a '

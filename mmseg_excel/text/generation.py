@@ -67,6 +67,8 @@ class DescriptionStore:
     ) -> None:
         check_classes(classes)
         _check_name('name of the data set', dataset)
+        if not isinstance(provenance, Mapping):
+            raise BadInput(f'The provenance is {shown(provenance)}, but must be a dict.')
         check_writable(path)
         self.path = Path(path)
         self.classes = tuple(classes)

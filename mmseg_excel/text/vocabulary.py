@@ -95,7 +95,7 @@ class Vocabulary:
         for kind in ('classes', 'prompts', 'backgrounds'):
             check_names(kind, getattr(self, kind))
         if not self.classes:
-            raise BadInput('A vocabulary needs at least one class.')
+            raise BadInput('A vocabulary needs at least one class, but classes is empty.')
         if len(self.classes) > MOST_CLASSES:
             raise BadInput(
                 f'A vocabulary has at most {MOST_CLASSES} classes, as labels are bytes and 255 is '
@@ -192,9 +192,9 @@ def make_vocabulary(
     prompts = {} if prompts is None else prompts
     if not isinstance(prompts, Mapping):
         raise BadInput(f'prompts is {shown(prompts)}, but must be a dict from class to name.')
-    unknown = sorted(map(str, set(prompts) - set(classes)))
+    unknown = sorted(shown(name) for name in set(prompts) - set(classes))
     if unknown:
-        raise BadInput(f'These prompt names belong to no class: {", ".join(unknown)}.')
+        raise BadInput(f'These prompt names belong to no class: {", ".join(unknown[:5])}.')
     if backgrounds is not None:
         check_names('backgrounds', backgrounds)
     else:

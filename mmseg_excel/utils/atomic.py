@@ -11,17 +11,20 @@ from pathlib import Path
 from .bad_input import BadInput
 from .checks import shown
 from .drafts import draft_file
+from .text_file import check_path
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write a file under a temporary name, then rename it; makes its directory if needed.
 
     Raises:
+        BadInput: If the name is none, or that of a folder or a device.
         OSError: If the file cannot be written; names it.
     """
+    check_path(path, 'file to write')
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f'{path} is a folder, so no file can be written there.')
+    if path.exists() and not path.is_file():  # a device would be replaced by a file
+        raise BadInput(f"'{path}' is a folder, a device or a pipe: name a file to write.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming_place(path), draft_file(path) as draft:
         draft.write_bytes(content)
@@ -45,6 +48,7 @@ def check_writable(path: str | Path) -> None:
     Raises:
         BadInput: Names the path and the reason.
     """
+    check_path(path, 'file to write')
     path = Path(path)
     try:
         taken = path.exists() and not path.is_file()

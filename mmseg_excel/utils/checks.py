@@ -84,6 +84,18 @@ def check_text(setting: str, value: object) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be a text that is not empty.')
 
 
+def check_sentences(setting: str, value: object) -> None:
+    """Refuse what is no list of texts that can be written in UTF-8, or an empty list.
+
+    Raises:
+        BadInput: Names setting and value.
+    """
+    check_sequence(setting, value)
+    for text in value:
+        if not isinstance(text, str) or any('\ud800' <= letter <= '\udfff' for letter in text):
+            raise BadInput(f'{setting} has {shown(text)}, but must be a list of texts.')
+
+
 def check_keys(setting: str, value: object, known: Collection[str]) -> None:
     """Refuse what is no dict, or one with a key that nobody reads.
 

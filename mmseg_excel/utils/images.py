@@ -47,25 +47,27 @@ def open_image(path: str | os.PathLike) -> Iterator[Image.Image]:
         BadInput: it is empty, cut off or no image, has more than ``MAX_PIXELS`` or more than 16
             bits; or decoding it failed.
     """
-    if not os.path.exists(path):
-        raise FileNotFoundError(f'{path} does not exist')
-    check_file(path, 'image')
-    if not os.path.getsize(path):
-        raise BadInput(f'{path} is an empty file')
+    try:
+        size = check_file(path, 'image')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path} does not exist: restore it.') from None
+    if not size:
+        raise BadInput(f'{path} is an empty file: replace it.')
     if _is_cut_jpeg(path):
-        raise BadInput(f'{path} is a truncated JPEG')
+        raise BadInput(f'{path} is a truncated JPEG: replace it.')
     try:
         with Image.open(path, formats=_FORMATS) as image:
             check_pixels(*image.size, path)
             if image.mode in _DEEP_MODES and image.format != 'PNG':
-                raise BadInput(f'{path} has 32 bits a pixel: save it with 8 or 16')
+                raise BadInput(f'{path} has 32 bits a pixel: save it with 8 or 16.')
             yield image
     except BadInput:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadInput(f'{path} {_too_large("far")}') from None
+        raise BadInput(f'{path} {_too_large("by far")}') from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error...
-        raise BadInput(f'{path} is not a readable image ({_without_path(error)})') from None
+        reason = _without_path(error)
+        raise BadInput(f'{path} is not a readable image ({reason}): replace it.') from None
 
 
 def check_pixels(width: int, height: int, what: object) -> None:
@@ -115,7 +117,7 @@ def read_rgb(path: str) -> np.ndarray:
     with open(path, 'rb') as file:
         image = mmcv.imfrombytes(file.read(), flag='color')
     if image is None:
-        raise BadInput(f'{path} is not an image that can be read: restore or remove the file.')
+        raise BadInput(f'{path} is not an image that can be read: replace it.')
     return image[..., ::-1]
 
 
@@ -133,7 +135,7 @@ def _is_cut_jpeg(path: str | os.PathLike) -> bool:
 
 
 def _too_large(size: str) -> str:
-    return f'is too large {size}: shrink it to at most {MAX_PIXELS // 10**6} million pixels'
+    return f'is too large {size}: shrink it to at most {MAX_PIXELS // 10**6} million pixels.'
 
 
 def _without_path(error: Exception) -> str:

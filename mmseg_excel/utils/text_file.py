@@ -3,40 +3,67 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 from .bad_input import BadInput
 from .checks import shown
 
 MOST_BYTES = 64 << 20
+_STRANGE = set('\0\n\r')
 
 
-def check_file(path: object, what: str) -> None:
+def check_path(path: object, what: str) -> None:
+    """Refuse what names no file.
+
+    Args:
+        path: Name of the file.
+        what: What it is the name of, for the message: ``'config'``.
+
+    Raises:
+        BadInput: It is no path, or has a line break or NUL in it.
+    """
+    good = isinstance(path, str | Path) and str(path) and not _STRANGE.intersection(str(path))
+    if not good:
+        article = 'An' if what[0] in 'aeiou' else 'A'
+        raise BadInput(f'{article} {what} is given by the name of its file, not by {shown(path)}.')
+
+
+def check_file(path: object, what: str) -> int:
     """Refuse what is no regular file: reading a device or a pipe may never end.
 
     Args:
         path: Name of the file.
         what: What it should be, for the message: ``'config'``.
 
+    Returns:
+        Its size in bytes.
+
     Raises:
         FileNotFoundError: There is nothing of this name.
         BadInput: There is something else, or the name is none.
     """
-    if not isinstance(path, str | Path) or not str(path) or '\0' in str(path):
-        raise BadInput(f'A {what} is given by the name of its file, not by {shown(path)}.')
-    path = Path(path)
-    if path.is_dir():
+    check_path(path, what)
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"There is no {what} '{path}': give a file that exists.") from None
+    except (OSError, UnicodeEncodeError) as error:  # links in a circle, names without end
+        reason = getattr(error, 'strerror', None) or error
+        raise BadInput(
+            f'The {what} {shown(str(path))} cannot be read ({reason}): give another file.'
+        ) from None
+    if stat.S_ISDIR(status.st_mode):
         raise BadInput(f"'{path}' is a folder, not a {what}: give a file.")
-    if not path.exists():
-        raise FileNotFoundError(f"There is no {what} '{path}': give a file that exists.")
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise BadInput(f"'{path}' is a device or a pipe, not a {what}: give a regular file.")
+    return status.st_size
 
 
 def check_size(path: str | Path, what: str, most_bytes: int = MOST_BYTES) -> None:
     """Refuse what is no regular file of a sane size; see :func:`check_file`."""
-    check_file(path, what)
-    size = Path(path).stat().st_size
+    size = check_file(path, what)
     if size > most_bytes:
         raise BadInput(
             f"'{path}' has {size / 2**20:.3g} MiB, but a {what} has at most "

@@ -269,9 +269,9 @@ CASES += [
             says,
         )
         for value, says in (
-            ('0', r'workers is 0, but must be a whole number in \[1, 1024\]'),
-            ('-1', 'workers is -1'),
-            ('1000000', 'workers is 1000000'),
+            ('0', r'workers: it is 0, but must be a whole number in \[1, 1024\]'),
+            ('-1', 'workers: it is -1'),
+            ('1000000', 'workers: it is 1000000'),
             ('two', 'invalid int value'),
             ('nan', 'invalid int value'),
         )

@@ -309,11 +309,11 @@ READERS = {
     'one.xml': lambda path: XMLTags(folder='.', root=str(path.parent), classes=())('one'),
 }
 KINDS = {
-    'nothing': r'does not exist|[Nn]o (list|table)|one\.xml',
+    'nothing': r'does not exist|[Nn]o (image|list|table)|one\.xml',
     'pipe': 'pipe',
     'folder': 'folder',
     'device': 'device',
-    'link to itself': r'does not exist|[Nn]o (list|table)|one\.xml|symbolic links',
+    'link to itself': r'does not exist|[Nn]o (image|list|table)|one\.xml|symbolic links',
 }
 CASES += [
     Case(
@@ -568,7 +568,9 @@ def test_loading_processes_say_it_in_one_sentence_too(tmp_path):
     (tmp_path / 'images/one.jpg').write_bytes(b'')
     loader = DataLoader(data, num_workers=1, collate_fn=list)
     Case(
-        'in a worker', lambda folder: list(loader), r'^\S+one.jpg is an empty file; replace it'
+        'in a worker',
+        lambda folder: list(loader),
+        r'^\S+one.jpg is an empty file: replace it, or',
     ).check(tmp_path)
 
 

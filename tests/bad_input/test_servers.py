@@ -188,6 +188,18 @@ def test_bad_answers_cost_their_class_only(name, server, tmp_path, capsys):
     assert not (tmp_path / 'words.json').exists()
 
 
+def test_a_server_that_asks_to_wait_too_long_is_believed_at_once(
+    server, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr('mmseg_excel.text.generation.MAX_RETRIES', 6)
+    server.default = body({'error': {'message': 'slow down'}}, 429, Retry_After='50')
+    server.requests.clear()
+    start = time.monotonic()
+    assert run_tool('generate_descriptions', *options(tmp_path, server.url)) == 2
+    assert time.monotonic() - start < 15 and len(server.requests['cat']) == 1
+    assert 'error: the server answered with status 429' in capsys.readouterr().err
+
+
 def test_strange_counts_of_tokens_are_no_obstacle(server, tmp_path):
     counts = iter([None, 'many', -5, 10**30, [1], 1.5])
 

@@ -24,7 +24,7 @@ def read_sbd_mask(path: str | Path, num_classes: int) -> np.ndarray:
         BadInput: it is not such a file, or holds labels that are no class.
     """
     if not Path(path).exists():
-        raise FileNotFoundError(f'{path} does not exist')
+        raise FileNotFoundError(f'{path} does not exist: restore it.')
     check_size(path, 'mask of SBD', MOST_BYTES)
     try:
         content = loadmat(str(path), simplify_cells=True, variable_names=['GTcls'])

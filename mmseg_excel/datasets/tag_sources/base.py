@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ...text.vocabulary import check_names
 from ...utils.bad_input import BadInput
 from ...utils.checks import shown
 from ...utils.problems import Problems
@@ -24,6 +25,10 @@ class TagSource:
     """
 
     def __init__(self, root: str | None, classes: Sequence[str]) -> None:
+        name = type(self).__name__
+        if not isinstance(root, str | Path | None):
+            raise BadInput(f'{name}.root is {shown(root)}, but must name a folder.')
+        check_names(f'{name}.classes', classes)
         self.root = Path(root or '')
         self.classes = tuple(classes)
 

@@ -10,6 +10,7 @@ from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
 from ...utils.checks import check_sequence, check_text
+from .given import check_given
 
 
 @TRANSFORMS.register_module()
@@ -37,6 +38,7 @@ class PackTaggedInputs(PackSegInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack image, mask and tags."""
+        check_given(self, results)
         packed = super().transform(results)
         if 'gt_tags' in results:
             tags, order = (torch.from_numpy(results[k]) for k in ('gt_tags', 'gt_tag_order'))

@@ -11,6 +11,7 @@ from mmseg.registry import TRANSFORMS
 from ...utils.bad_input import BadInput
 from ...utils.checks import shown
 from ..class_names import some_names
+from .given import check_given
 
 
 @TRANSFORMS.register_module()
@@ -30,7 +31,9 @@ class LoadImageTags(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_tags`` and ``gt_tag_order``."""
+        check_given(self, results)
         if 'tags' in results:
+            check_given(self, results, 'foreground')
             try:
                 results['gt_tags'] = multi_hot(results['tags'], results['foreground'])
                 results['gt_tag_order'] = places(results['tags'], results['foreground'])

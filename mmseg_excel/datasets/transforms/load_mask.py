@@ -10,6 +10,7 @@ from mmseg.registry import TRANSFORMS
 
 from ...utils.bad_input import BadInput
 from ..masks import IGNORED, read_mask
+from .given import check_given
 
 
 @TRANSFORMS.register_module()
@@ -31,14 +32,16 @@ class LoadMask(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_seg_map`` if the image has a mask."""
+        check_given(self, results)
         if 'seg_map_path' not in results:
             return results
+        check_given(self, results, 'ori_shape')
         mask = read_mask(results['seg_map_path'], _num_labels(results))
         height, width = results['ori_shape'][:2]
         if mask.shape != (height, width):
             raise BadInput(
                 f'{results["seg_map_path"]} has {mask.shape[::-1]} pixels, but its image '
-                f'{results["img_path"]} has {(width, height)}.'
+                f'{results.get("img_path", "")} has {(width, height)}.'
             )
         results['gt_seg_map'] = _as_classes(mask, results)
         results.setdefault('seg_fields', []).append('gt_seg_map')

@@ -10,6 +10,7 @@ from mmseg.registry import TRANSFORMS
 from ...utils.bad_input import BadInput
 from ...utils.checks import check_number, check_sequence
 from ...utils.images import check_pixels
+from .given import check_given
 
 LARGEST_RATIO = 100
 
@@ -46,6 +47,7 @@ class RandomScale(Resize):
 
     def transform(self, results: dict) -> dict:
         """Resize the image, and the mask if there is one."""
+        check_given(self, results, 'img')
         ratio = self._draw_ratio()
         height, width = results['img'].shape[:2]
         self.scale = max(1, int(width * ratio)), max(1, int(height * ratio))

@@ -7,6 +7,10 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
+from ...utils.bad_input import BadInput
+from ...utils.checks import check_whole
+from .given import check_given
+
 
 @TRANSFORMS.register_module()
 class ResizeToPatches(BaseTransform):
@@ -19,13 +23,23 @@ class ResizeToPatches(BaseTransform):
 
     Args:
         patch_size: Side of a patch in pixels. Default: 16.
+
+    Raises:
+        BadInput: ``patch_size`` is none, or the image is not of bytes.
     """
 
     def __init__(self, patch_size: int = 16) -> None:
+        check_whole('ResizeToPatches.patch_size', patch_size, '[1, 1024]')
         self.patch_size = patch_size
 
     def transform(self, results: dict) -> dict:
         """Resize the image; the mask keeps its size."""
+        check_given(self, results, 'img')
+        if results['img'].dtype != np.uint8:
+            raise BadInput(
+                f'ResizeToPatches is given an image of {results["img"].dtype}, but resizes bytes: '
+                'load it without to_float32.'
+            )
         height, width = (
             -(-side // self.patch_size) * self.patch_size for side in results['img'].shape[:2]
         )
