@@ -117,6 +117,8 @@ def get_attribute_bank(
 @torch.no_grad()
 def encode(encoder: TextEncoder, texts: Sequence[str]) -> Tensor:
     """(M, C) embeddings of the texts, on the CPU."""
+    if not callable(encoder):
+        raise BadInput(f'encoder is {shown(encoder)}, but must be a text encoder.')
     return encoder(list(texts)).float().cpu()
 
 

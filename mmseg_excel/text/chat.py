@@ -103,7 +103,7 @@ def _check_address(address: str) -> None:
         good = parts.scheme in ('http', 'https') and parts.hostname and parts.port != 0
     except ValueError:  # ports of letters, brackets that do not close
         good = False
-    if not good or not re.fullmatch('[!-~]+', address):
+    if not good or not re.fullmatch('[!-~]{1,2000}', address):
         raise BadInput(
             f'The address of the server (--base-url) is {address[:80]!r}: give one like '
             "'http://127.0.0.1:8000/v1'."

@@ -121,7 +121,7 @@ def check_classes(classes: Sequence[str]) -> None:
         BadInput: If there are none or too many, if one is named twice, or if a name is
             unusable.
     """
-    if classes != []:
+    if not isinstance(classes, list) or classes:
         check_sequence('classes', classes)
     if len(classes) > MAX_CLASSES:
         raise BadInput(

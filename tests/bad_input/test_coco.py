@@ -272,8 +272,8 @@ CASES += [
             ('0', r'workers: it is 0, but must be a whole number in \[1, 1024\]'),
             ('-1', 'workers: it is -1'),
             ('1000000', 'workers: it is 1000000'),
-            ('two', 'invalid int value'),
-            ('nan', 'invalid int value'),
+            ('two', "workers: it is 'two'"),
+            ('nan', "workers: it is 'nan'"),
         )
     ],
     Case(

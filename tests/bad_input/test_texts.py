@@ -98,7 +98,7 @@ NAMES = [
         for value in ('cat', None, 3, {'cat': 1}, b'cat')
     ),
     Case(
-        'prompts of no class', vocabulary(classes=['cat'], prompts=dict(dog='a')), 'no class: dog'
+        'prompts of no class', vocabulary(classes=['cat'], prompts=dict(dog='a')), "no class: 'dog'"
     ),
     *(
         Case(f'prompts = {value!r}', vocabulary(classes=['cat'], prompts=value), 'must be a dict')

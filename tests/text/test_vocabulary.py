@@ -50,7 +50,7 @@ def test_own_classes_need_nothing_but_their_names():
         (dict(classes=[]), 'at least one class'),
         (dict(classes=['cat', 'cat']), 'named twice: cat'),
         (dict(classes=['cat', ' ']), "not ' '"),
-        (dict(classes=['cat'], prompts={'dog': 'hound'}), 'belong to no class: dog'),
+        (dict(classes=['cat'], prompts={'dog': 'hound'}), "belong to no class: 'dog'"),
         (dict(names=['cat']), 'this one holds .names.'),
     ],
 )

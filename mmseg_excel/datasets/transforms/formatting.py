@@ -38,7 +38,7 @@ class PackTaggedInputs(PackSegInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack image, mask and tags."""
-        check_given(self, results)
+        check_given(self, results, *(('gt_tag_order',) if 'gt_tags' in results else ()))
         packed = super().transform(results)
         if 'gt_tags' in results:
             tags, order = (torch.from_numpy(results[k]) for k in ('gt_tags', 'gt_tag_order'))

@@ -49,7 +49,7 @@ def _is_mask(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in 'biu'
 
 
-def _is_multi_hot(value: object) -> bool:
+def _is_vector(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in 'biuf'
 
 
@@ -85,7 +85,8 @@ def _are(kind: type, value: object) -> bool:
 KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     'img': (_is_image, 'an array (H, W, 3)'),
     'gt_seg_map': (_is_mask, 'an array (H, W) of whole numbers'),
-    'gt_tags': (_is_multi_hot, 'a vector of numbers'),
+    'gt_tags': (_is_vector, 'a vector of numbers'),
+    'gt_tag_order': (_is_vector, 'a vector of numbers'),
     'ori_shape': (_is_size, 'height and width'),
     'tags': (_are_names, 'a list of names'),
     'foreground': (_are_names, 'a list of names'),
