@@ -72,7 +72,7 @@ def check_built(
         raise BadInput(f'{setting} has the unknown type {shown(config["type"])}.')
     arguments = {key: value for key, value in config.items() if key not in ('type', '_scope_')}
     try:
-        inspect.signature(kind).bind(**arguments, **dict.fromkeys(given))
+        inspect.signature(kind).bind(**dict.fromkeys(given) | arguments)
     except TypeError as error:
         raise BadInput(f'{setting} does not fit {kind.__name__}: {error}.') from None
 

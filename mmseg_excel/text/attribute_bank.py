@@ -20,7 +20,7 @@ from torch import Tensor
 from ..utils.archives import check_unpacked_size
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_sentences, check_whole, shown
+from ..utils.checks import check_folder_name, check_sentences, check_whole, shown
 from ..utils.records import first_difference, told
 from ..utils.text_file import check_path
 from .attributes import N_INIT, RANDOM_STATE, cluster_attributes
@@ -131,8 +131,8 @@ def bank_path(
     """Where the cache keeps a bank: its name is the hash of all that decides its content."""
     content = {'sentences': list(sentences), **_provenance(encoder, num_attributes)}
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    if not isinstance(cache_dir, str | Path | None):
-        raise BadInput(f'cache_dir is {shown(cache_dir)}, but must name a folder.')
+    if cache_dir is not None:
+        check_folder_name('cache_dir', cache_dir)
     directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     return directory / f'attributes-{key}.npz'
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 
 from .bad_input import BadInput
 
@@ -94,6 +95,16 @@ def check_sentences(setting: str, value: object) -> None:
     for text in value:
         if not isinstance(text, str) or any('\ud800' <= letter <= '\udfff' for letter in text):
             raise BadInput(f'{setting} has {shown(text)}, but must be a list of texts.')
+
+
+def check_folder_name(setting: str, value: object) -> None:
+    """Refuse what names no folder, there or not.
+
+    Raises:
+        BadInput: Names setting and value.
+    """
+    if not isinstance(value, str | Path) or not str(value) or '\0' in str(value):
+        raise BadInput(f'{setting} is {shown(value)}, but must name a folder.')
 
 
 def check_keys(setting: str, value: object, known: Collection[str]) -> None:

@@ -28,12 +28,13 @@ from mmseg_excel.datasets.lists import read_list
 from mmseg_excel.datasets.masks import read_mask, write_mask
 from mmseg_excel.datasets.tag_sources import XMLTags
 from mmseg_excel.datasets.tag_tables import read_tag_table
-from mmseg_excel.datasets.transforms import LoadMask
+from mmseg_excel.datasets.transforms import LoadMask, ResizeToPatches
 from mmseg_excel.utils.images import read_rgb
 
 from .case import Case
 
 NAN, INFINITY = float('nan'), float('inf')
+GREY = np.zeros((8, 9), np.uint8)
 LOADED = [LoadImageFromFile(), LoadMask()]
 TABLE = {'one.jpg': ['cat'], 'two.png': []}
 
@@ -555,6 +556,59 @@ CASES += [
         for seed in (-1, 1.5, NAN, '0', True, 2**32)
     ],
     Case('shuffle', lambda f: SeededInfiniteSampler([0], shuffle='no'), "shuffle is 'no'"),
+]
+
+
+PIXELS = np.zeros((8, 9, 3), np.uint8)
+LACKING = [
+    (LoadMask(), dict(seg_map_path='m.png'), "LoadMask needs 'ori_shape' of an image"),
+    (LoadMask(), dict(seg_map_path='m.png', ori_shape=8), "LoadMask is given 8 as 'ori_shape'"),
+    (LoadMask(), dict(label_map={300: 1}), "LoadMask is given {300: 1} as 'label_map'"),
+    (LoadImageTags(), dict(tags=['cat']), "LoadImageTags needs 'foreground' of an image"),
+    (LoadImageTags(), dict(tags='cat'), "LoadImageTags is given 'cat' as 'tags'"),
+    (LoadImageTags(), None, 'LoadImageTags is given None, but needs the dict of an image'),
+    (RandomScale(), {}, "RandomScale needs 'img' of an image"),
+    (RandomScale(), dict(img=PIXELS[:0]), "RandomScale is given .* as 'img' .*an array"),
+    (ResizeToPatches(), dict(img='a.jpg'), "ResizeToPatches is given 'a.jpg' as 'img'"),
+    (ResizeToPatches(), dict(img=PIXELS.astype(float)), 'an image of float64, but resizes bytes'),
+    (PackTaggedInputs(), dict(img=PIXELS, gt_tags=PIXELS[0, :, 0]), "needs 'gt_tag_order'"),
+]
+CASES += [
+    Case(f'{says[:50]}', lambda folder, t=t, results=results: t(results), says)
+    for t, results, says in LACKING
+]
+CASES += [
+    Case('patch_size', lambda folder: ResizeToPatches('16'), "patch_size is '16'"),
+    Case(
+        'a mask onto a pipe', lambda f: write_mask(special('pipe', f / 'm'), GREY), 'is a folder, a'
+    ),
+    Case('a mask of a list', lambda folder: write_mask(folder / 'm.png', [[1]]), r'not \[\[1\]\]'),
+    Case('a mask of no name', lambda folder: write_mask(None, GREY), 'not by None'),
+    *[
+        Case(
+            f'the palette is {palette}',
+            lambda folder, palette=palette: write_mask(folder / 'm.png', GREY, palette),
+            'must be a list of RGB colours',
+        )
+        for palette in (3, 'red', [[1]], [[1, 2, 999]], [[0, 0, 0]] * 257)
+    ],
+    *[
+        Case(f'an image called {name!r}', lambda folder, name=name: read_rgb(name), 'image')
+        for name in (None, 3, [], 'a\nb.jpg', 'x' * 300)
+    ],
+    *[
+        Case(f'{name}={value!r}', own(**{name: value}), says)
+        for name, value, says in (
+            ('indices', [], 'indices is .*leaves no image'),
+            ('indices', 0, 'indices is 0, which leaves no image'),
+            ('metainfo', {}, 'metainfo is {}, but is made of classes'),
+            ('backend_args', 'x', "backend_args is 'x', but must be a dict"),
+            ('filter_cfg', 3, 'filter_cfg is 3, but must be a dict'),
+            ('tag_source', dict(type='XMLTags', file='a'), "tag_source .*'file'"),
+            ('tag_source', dict(type='XMLTags', root=3), 'XMLTags.root is 3'),
+            ('tag_source', dict(type='XMLTags', classes='cat'), "XMLTags.classes is 'cat'"),
+        )
+    ],
 ]
 
 

@@ -250,8 +250,8 @@ def with_variable(name: str, value: str):
 
 KEY_SAYS = 'OPENAI_API_KEY is not set to a usable key: export it'
 ADDRESS_SAYS = r"address of the server \(--base-url\) is .*: give one like 'http://127"
-CONCURRENCY_SAYS = r'--concurrency is .*, but must be a whole number in \[1, 1000\]'
-TIMEOUT_SAYS = r'--timeout is .*, but must be a number in \(0, 86400\]'
+CONCURRENCY_SAYS = r'--concurrency: it is .*, but must be a whole number in \[1, 1000\]'
+TIMEOUT_SAYS = r'--timeout: it is .*, but must be a number in \(0, 86400\]'
 FILE_SAYS = 'give a text file with one class name per line'
 PROXY_SAYS = 'HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is no address of a proxy'
 
@@ -277,14 +277,14 @@ CASES = [
         for value in (0, -1, 1001, 10**6, 10**30)
     ),
     *(
-        Case(f'concurrency {value}', generate('--concurrency', value), 'invalid int value')
+        Case(f'concurrency {value}', generate('--concurrency', value), CONCURRENCY_SAYS)
         for value in ('1.5', 'many', 'nan', '')
     ),
     *(
         Case(f'timeout {value}', generate('--timeout', value), TIMEOUT_SAYS)
         for value in (0, -1, 'nan', 'inf', '1e400', 1e9)
     ),
-    Case('timeout of letters', generate('--timeout', 'soon'), 'invalid float value'),
+    Case('timeout of letters', generate('--timeout', 'soon'), TIMEOUT_SAYS),
     *(
         Case(f'model {model!r}', generate('--model', model), r'name of the model \(--model\) is')
         for model in ('', ' ', 'a\nb', 'a\0b', '\udc80')

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmseg_excel.text.attribute_bank import encode, get_attribute_bank
 from mmseg_excel.text.attributes import cluster_attributes, hunt_attributes, hunting_weights
 from mmseg_excel.text.class_texts import read_sentences
 from mmseg_excel.text.descriptions import load_descriptions
@@ -186,6 +187,7 @@ FILES = [
         for lines in ('It is.', [], None, [''], [' '], [3], [['It is.']], {'a': 1})
     ),
     Case('a line break', file(descriptions=dict(cat=['It\nis.'])), 'cannot be printed'),
+    Case('1001 sentences', file(descriptions=dict(cat=['It is.'] * 1001)), 'over 1000: leave'),
     Case('half a letter', file(descriptions=dict(cat=['It \ud800 is.'])), 'cannot be printed'),
     Case('a sentence that is cut', cut, "CLIP reads 77 tokens, and this sentence about 'cat'"),
 ]
@@ -205,6 +207,11 @@ ATTRIBUTES = [
     *(
         Case(f'{k} clusters', lambda f, k=k: cluster_attributes(torch.eye(5), k), '5 sentences can')
         for k in (0, 6, 2.5, None)
+    ),
+    Case('no encoder', lambda f: encode(None, ['cat']), 'encoder is None'),
+    *(
+        Case(f'a bank of {texts}', lambda f, t=texts: get_attribute_bank(encode, t, 1, f), says)
+        for texts, says in (('cat', "sentences is 'cat'"), ([3], 'sentences has 3'))
     ),
     Case('weights', lambda f: hunting_weights(torch.eye(2), torch.eye(2), 2), 'keep_ratio is 2'),
     Case(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...text.vocabulary import COCO_CLASSES
 from ...utils.bad_input import BadInput
-from ...utils.checks import check_choice, check_flag, check_sequence
+from ...utils.checks import check_choice, check_flag, check_folder_name, check_sequence
 from ...utils.drafts import draft_folder
 from ...utils.images import decode_image, open_image
 from ...utils.parallel import check_workers, parallel_map
@@ -65,6 +65,7 @@ def prepare_coco(
         BadInput: an argument cannot be used, or annotation files or images are broken, which are
             all named.
     """
+    check_folder_name('root', root)
     check_workers(workers)
     check_flag('any_size', any_size)
     check_sequence('splits', splits)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...text.vocabulary import VOC_CLASSES
 from ...utils.bad_input import BadInput
-from ...utils.checks import check_choice, check_flag
+from ...utils.checks import check_choice, check_flag, check_folder_name
 from ...utils.images import decode_image
 from ...utils.parallel import check_workers, parallel_map
 from ...utils.problems import Problems
@@ -59,10 +59,13 @@ def prepare_voc(
         FileNotFoundError: a folder or list is missing; says where it comes from.
         BadInput: an argument cannot be used; files are missing or broken, which are all named.
     """
+    check_folder_name('root', root)
+    if sbd is not None:
+        check_folder_name('sbd', sbd)
     check_workers(workers)
     check_flag('any_size', any_size)
     check_choice('tags', tags, ('xml', 'mask'))
-    folders = VOCFolders(_year_folder(Path(root)), Path(sbd) if sbd else None)
+    folders = VOCFolders(_year_folder(Path(root)), None if sbd is None else Path(sbd))
     folders.require()
     problems = Problems()
     lists = _plan_lists(folders, problems)
