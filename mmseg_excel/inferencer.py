@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import io
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -160,8 +161,10 @@ class Answer:
         Files are named after the image: ``NAME_pseudo_label.png``, ``NAME_prediction.png``,
         ``NAME_maps.npz`` (``tags`` and ``maps``) and ``NAME_panel.png``.
         """
+        check_folder(folder, [self.image.name])
+        if not isinstance(caption, str):
+            raise BadInput(f'caption is {shown(caption)}, but must be a text.')
         stem = Path(folder) / self.image.name
-        stem.parent.mkdir(parents=True, exist_ok=True)
         self.pseudo_label.save(f'{stem}_pseudo_label.png')
         titles = ['image', *self.tags, 'pseudo label']
         pictures = [self.image.pixels, *self.maps, self.pseudo_label.paint()]
@@ -304,8 +307,7 @@ class ExCELInferencer:
         Raises:
             ValueError: If there are no tags, or a tag is none of the classes.
         """
-        if not isinstance(image, EncodedImage):
-            raise BadInput(f'{shown(image)} is no encoded image: give what encode() returns.')
+        _check_encoded(image)
         settings = self._checked(settings)
         vocabulary = self.make_vocabulary(classes, backgrounds)
         if tags is not None:
@@ -362,6 +364,8 @@ class ExCELInferencer:
 
     def calibrate(self, image: EncodedImage, settings: Settings) -> Calibration:
         """Statically calibrated tokens of an image."""
+        _check_encoded(image)
+        settings = self._checked(settings)
         neck = SVCNeck(settings.num_layers, settings.calibration, self.model.neck.num_attention)
         return neck(image.trace)
 
@@ -374,6 +378,7 @@ class ExCELInferencer:
         """
         if not self.trained:
             raise BadInput('Dynamic maps need a trained adapter: give a checkpoint.')
+        _check_encoded(image)
         return self.model.image_relation(self.model.read(image.trace))
 
     def texts(self, vocabulary: Vocabulary, settings: Settings) -> Tensor:
@@ -381,6 +386,8 @@ class ExCELInferencer:
 
         Classes of one's own hunt in the config's attributes, which needs no description of them.
         """
+        check_vocabulary(vocabulary)
+        settings = self._checked(settings)
         own = _settings_of(self.model, dynamic=False)
         names = ('texts', 'attribute_weight', 'keep_ratio')
         if vocabulary == self.vocabulary and all(
@@ -441,6 +448,7 @@ class ExCELInferencer:
         if not self.trained:
             raise BadInput('A prediction needs a trained decoder: give a checkpoint.')
         settings = self._checked(settings)
+        _check_encoded(image)
         logits = self.model.decode(self.model.read(image.trace))
         scores = self._resized(logits, image)[0]
         if settings.crf:
@@ -509,6 +517,11 @@ class ExCELInferencer:
         )
 
 
+def _check_encoded(image: EncodedImage) -> None:
+    if not isinstance(image, EncodedImage):
+        raise BadInput(f'{shown(image)} is no encoded image: give what encode() returns.')
+
+
 def sharpened(image: EncodedImage, probabilities: Tensor) -> Tensor:
     """Probabilities (n+1, H, W) after a DenseCRF, on the CPU."""
     return torch.from_numpy(DenseCRF()(image.pixels, probabilities.float().cpu().numpy()))
@@ -523,11 +536,11 @@ def read_config(config: str | Path | Config) -> Config:
     """
     if isinstance(config, Config):
         return config
-    if isinstance(config, str) and re.fullmatch(r'\w+', config) and not Path(config).is_file():
+    if isinstance(config, str) and re.fullmatch(r'\w+', config) and not os.path.isfile(config):
         names = sorted(path.stem for path in CONFIGS.glob('*.py'))
         if config not in names:
             raise FileNotFoundError(
-                f"There is no config '{config}': give a file or one of the packaged ones, "
+                f'There is no config {shown(config)}: give a file or one of the packaged ones, '
                 f'{", ".join(names)}.'
             )
         config = CONFIGS / f'{config}.py'
@@ -546,6 +559,8 @@ def build_model(config: Config, kind: type[Model] = ExCEL) -> Model:
         BadInput: If the config has another model, or its settings are unusable.
     """
     register_all_modules(init_default_scope=True)
+    if not isinstance(config, Config):
+        raise BadInput(f'The config is {shown(config)}, but must be a Config: see read_config().')
     check_parts(config, 'model', 'model.backbone', 'model.text_head')
     with setting_up(config):
         model = MODELS.build(config.model)
@@ -563,6 +578,8 @@ def load_weights(model: TagSegmentor, checkpoint: str | Path) -> None:
         FileNotFoundError: If there is no such file.
         BadInput: If it is no checkpoint of this model.
     """
+    if not isinstance(model, ExCEL):
+        raise BadInput(f'The model is {shown(model)}, but must be an ExCEL.')
     state = read_tensors(checkpoint)
     with naming(checkpoint):
         model.load_state_dict(state)

@@ -11,9 +11,10 @@ import numpy as np
 from .models.attribute_text_head import check_competition
 from .text.vocabulary import Vocabulary
 from .utils.bad_input import BadInput
-from .utils.checks import check_sequence, check_text, shown
+from .utils.checks import check_path, check_sequence, check_text, shown
 from .utils.images import IMAGE_SUFFIXES
 
+LONGEST_PATH = 4095
 MOST_PIXELS = 80_000_000
 MOST_LABELS = 255  # label maps are uint8, and 255 means "ignored"
 
@@ -39,7 +40,7 @@ def _each_image(inputs: object) -> Iterator[str | Path | np.ndarray]:
             yield from _each_image(item)
     elif isinstance(inputs, np.ndarray):
         yield inputs
-    elif not isinstance(inputs, str | Path) or not str(inputs):
+    elif not isinstance(inputs, str | Path) or not 0 < len(str(inputs)) <= LONGEST_PATH:
         raise BadInput(f'{shown(inputs)} is neither an image file, nor a folder, nor an array.')
     elif Path(inputs).is_dir():
         images = sorted(p for p in Path(inputs).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
@@ -72,6 +73,7 @@ def check_array(image: np.ndarray) -> None:
 def check_file_name(setting: str, name: str) -> None:
     """Refuse what cannot be part of the name of a file in a folder."""
     check_text(setting, name)
+    check_path(setting, name)
     if Path(name).name != name:
         raise BadInput(f'{setting} is {shown(name)}, but must be the name of a file, not a path.')
 
@@ -82,8 +84,7 @@ def check_folder(out_dir: str | Path, names: Sequence[str]) -> None:
     Raises:
         BadInput: It is no folder or cannot be written, or two answers have one name.
     """
-    if not isinstance(out_dir, str | Path) or not str(out_dir):
-        raise BadInput(f'out_dir is {shown(out_dir)}, but must be the path of a folder.')
+    check_path('out_dir', out_dir)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadInput(

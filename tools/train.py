@@ -17,7 +17,8 @@ from mmseg_excel.cli import (
 from mmseg_excel.determinism import set_randomness
 from mmseg_excel.distributed import unwrapped
 from mmseg_excel.engine.claim import claim_run
-from mmseg_excel.models import ExCEL
+from mmseg_excel.engine.work_dir import gone_if_refused
+from mmseg_excel.models.tag_segmentor import TagSegmentor
 from mmseg_excel.utils.atomic import naming_place
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
@@ -53,7 +54,7 @@ def build_runner(cfg: Config) -> Runner:
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         if cfg.get('param_scheduler') and not cfg.get('auto_scale_lr'):  # which comes before
             runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        if isinstance(model := unwrapped(runner.model), ExCEL):
+        if isinstance(model := unwrapped(runner.model), TagSegmentor):
             model.text_head.check_texts()
     return runner
 
@@ -70,7 +71,8 @@ def main(argv: list[str] | None = None) -> None:
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
         # The hook does the same, but when the work dir has been written to already.
         claim = claim_run(cfg, cfg.work_dir, cfg.resume, cfg.get('load_from'))
-        runner = build_runner(cfg)
+        with gone_if_refused(cfg.work_dir, claim.new):
+            runner = build_runner(cfg)
     with bad_input_exits_while_working(), naming_place(cfg.work_dir):
         runner.train()
     del claim

@@ -11,8 +11,13 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ..utils.atomic import write_atomically
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_flag, check_keys, check_text, check_whole, in_one_line, shown
 
 _ATOMIC = dict(backend='atomic')
+_FLAGS = ('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last')
+_WHOLE = dict(interval='[-1, 1e9]', max_keep_ckpts='[-1, 1e9]', save_begin='[0, 1e9]')
+_BEST = ('save_best', 'rule', 'greater_keys', 'less_keys', 'published_keys')
 
 
 class _AtomicBackend(LocalBackend):
@@ -33,8 +38,22 @@ class AtomicCheckpointHook(CheckpointHook):
     files are renamed when they are whole, and only then the outdated one goes.
 
     Args:
-        **kwargs: Of ``CheckpointHook``.
+        **settings: Of ``CheckpointHook``, but for names and storage: runs are resumed from local
+            files named ``iter_N.pth`` or ``epoch_N.pth``.
+
+    Raises:
+        BadInput: There is no such setting, or it cannot have this value.
     """
+
+    def __init__(self, **settings) -> None:
+        _check_settings(settings)
+        try:
+            super().__init__(**settings)
+        except (AssertionError, TypeError, ValueError, KeyError) as error:
+            raise BadInput(
+                f'AtomicCheckpointHook cannot keep the best checkpoints by {_shown(settings)}: '
+                f'{in_one_line(error)}.'
+            ) from error
 
     def before_train(self, runner: Runner) -> None:
         """Find the folder."""
@@ -69,3 +88,20 @@ class AtomicCheckpointHook(CheckpointHook):
             for outdated in kept[: -self.max_keep_ckpts]:
                 (folder / self.filename_tmpl.format(outdated)).unlink(missing_ok=True)
         runner.message_hub.update_info('keep_ckpt_ids', kept[-self.max_keep_ckpts :])
+
+
+def _check_settings(settings: dict) -> None:
+    check_keys('AtomicCheckpointHook', settings, (*_WHOLE, *_FLAGS, 'out_dir', *_BEST))
+    for name in settings:
+        setting, value = f'AtomicCheckpointHook.{name}', settings[name]
+        if name in _FLAGS:
+            check_flag(setting, value)
+        elif name in _WHOLE:
+            check_whole(setting, value, _WHOLE[name])
+        elif value is not None:
+            for text in value if name in _BEST and isinstance(value, list | tuple) else [value]:
+                check_text(setting, str(text) if isinstance(text, Path) else text)
+
+
+def _shown(settings: dict) -> str:
+    return ', '.join(f'{name}={shown(settings[name])}' for name in _BEST if name in settings)

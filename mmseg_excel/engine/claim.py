@@ -14,7 +14,7 @@ from ..utils.checkpoints import naming, read_tensors
 from ..utils.checks import check_flag
 from .recipe import change, recipe_of
 from .resumable import read_resumable
-from .work_dir import WorkDirLock, checkpoints_in, lock_work_dir, remove_leftovers
+from .work_dir import WorkDirLock, checkpoints_in, gone_if_refused, lock_work_dir, remove_leftovers
 
 
 @dataclass
@@ -23,12 +23,14 @@ class Claim:
 
     Attributes:
         lock: Of the work dir, in the main process; keep it while the training lasts.
+        new: Whether the work dir was made for it.
         checkpoint: Which one the training starts from; None for none.
         optimizer: What the checkpoint knows of the optimiser, if the training goes on.
         notes: What the user should know, for the log.
     """
 
     lock: WorkDirLock | None
+    new: bool = False
     checkpoint: Path | None = None
     optimizer: dict | None = None
     notes: list[str] = field(default_factory=list)
@@ -52,8 +54,15 @@ def claim_run(
         OSError: The work dir cannot be written.
     """
     check_flag('resume', resume)
-    claim = Claim(lock_work_dir(Path(work_dir)) if is_main_process() else None)
-    folder = _checkpoint_folder(cfg, Path(work_dir))
+    new = not Path(work_dir).exists()
+    claim = Claim(lock_work_dir(Path(work_dir)) if is_main_process() else None, new)
+    with gone_if_refused(work_dir, new):
+        _fill(claim, _checkpoint_folder(cfg, Path(work_dir)), resume, load_from, cfg)
+    return claim
+
+
+def _fill(claim: Claim, folder: Path, resume: bool, load_from: str | None, cfg: Config) -> None:
+    """Choose what a claimed training starts from."""
     if claim.lock and folder.is_dir():
         remove_leftovers(folder)
     if resume:
@@ -66,7 +75,6 @@ def claim_run(
     elif load_from is not None:
         read_tensors(load_from)
         claim.checkpoint = Path(load_from).expanduser().resolve()
-    return claim
 
 
 def _checkpoint_folder(cfg: Config, work_dir: Path) -> Path:

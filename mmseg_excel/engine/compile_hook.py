@@ -64,6 +64,11 @@ def _check_options(options: dict) -> None:
 
 def compile_rooms(model: TrainedSegmentor, **options) -> None:
     """Let ``torch.compile``, with its options, speed up a model in place."""
+    if not isinstance(model, TrainedSegmentor):
+        raise BadInput(
+            f'CompileHook compiles the rooms of ExCEL or WeCLIP, not a {type(model).__name__}: '
+            'leave it out of custom_hooks.'
+        )
     neighbour_sum = model.pseudo_labeler.pixel_adaptive.neighbour_sum
     for room in (model.adapter, model.decode_head, neighbour_sum):
         room.compile(**options)

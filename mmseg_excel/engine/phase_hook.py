@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ..distributed import unwrapped
 from ..models.trained_segmentor import Phase
+from ..utils.bad_input import BadInput
 from ..utils.checks import check_whole
 
 
@@ -32,6 +33,15 @@ class PhaseScheduleHook(Hook):
             )
         self.dynamic_from = dynamic_from
         self.prediction_pairs_from = prediction_pairs_from
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse a model without phases."""
+        model = unwrapped(runner.model)
+        if not isinstance(getattr(model, 'phase', None), Phase):
+            raise BadInput(
+                f'PhaseScheduleHook sets the phase of ExCEL or WeCLIP, and a '
+                f'{type(model).__name__} has none: leave it out of custom_hooks.'
+            )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Tell the segmentor its phase."""

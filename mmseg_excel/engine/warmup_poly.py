@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+from mmengine.optim import BaseOptimWrapper
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.registry import PARAM_SCHEDULERS
+from torch.optim import Optimizer
 
-from ..utils.checks import check_flag, check_keys, check_number, check_whole
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_flag, check_keys, check_number, check_whole, shown
 
 MMENGINES = ('by_epoch', 'begin', 'end', 'last_step', 'verbose')
 
@@ -41,7 +46,17 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
         check_number('WarmupPolyLR.warmup_ratio', warmup_ratio, '[0, 1]')
         check_number('WarmupPolyLR.power', power, '[0, 100]')
         check_keys('WarmupPolyLR', kwargs, MMENGINES)
-        check_flag('WarmupPolyLR.by_epoch', kwargs.get('by_epoch', True))
+        for flag in ('by_epoch', 'verbose'):
+            check_flag(f'WarmupPolyLR.{flag}', kwargs.get(flag, False))
+        for name, interval in dict(begin='[0, 1e9]', end='[1, 1e9]', last_step='[-1, 1e9]').items():
+            if name in kwargs:
+                check_whole(f'WarmupPolyLR.{name}', kwargs[name], interval)
+        if kwargs.get('begin', 0) >= kwargs.get('end', math.inf):
+            raise BadInput(
+                f'WarmupPolyLR.begin is {kwargs["begin"]}, but must be below end, {kwargs["end"]}.'
+            )
+        if not isinstance(optimizer, Optimizer | BaseOptimWrapper):
+            raise BadInput(f'WarmupPolyLR.optimizer is {shown(optimizer)}, which is none.')
         self.max_iters = max_iters
         self.warmup_iters = warmup_iters
         self.warmup_ratio = warmup_ratio

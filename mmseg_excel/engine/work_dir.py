@@ -5,8 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
+
+from mmengine.dist import is_main_process
 
 from ..utils.bad_input import BadInput
 
@@ -54,6 +59,22 @@ def lock_work_dir(folder: Path) -> WorkDirLock:
     if lock is None:
         lock = _held[key] = WorkDirLock(folder)
     return lock
+
+
+@contextmanager
+def gone_if_refused(folder: str | Path, new: bool) -> Iterator[None]:
+    """Remove a claimed work dir that was not there before, if the set-up fails.
+
+    Args:
+        folder: Work dir, locked by this process.
+        new: Whether it was made for this training.
+    """
+    try:
+        yield
+    except BaseException:
+        if new and is_main_process():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def checkpoints_in(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from mmseg.registry import METRICS
 
 from ..datasets.masks import write_mask
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_text
+from ..utils.checks import check_flag, check_text
 from .confusion import Scores, confusion_matrix, count_pairs
 from .report import Report, check_published
 
@@ -56,6 +56,7 @@ class ConfusionMatrixMetric(BaseMetric):
         ):
             if value is not None:
                 check_text(f'ConfusionMatrixMetric.{name}', value)
+        check_flag('ConfusionMatrixMetric.keep_results', keep_results)
         check_published(published)
         super().__init__(prefix=prefix)
         self.output_dir = output_dir

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_number, check_text, check_whole
 from ..utils.plain import sha256
 from . import ranges
+from .room import Room
 
 #: What of the identity of class texts says what they were made of.
 ORIGIN = ('encoder', 'sentences')
@@ -24,7 +24,7 @@ _UNKNOWN = '?' * 64
 
 
 @MODELS.register_module()
-class AttributeTextHead(BaseModule):
+class AttributeTextHead(Room):
     """Text semantic enrichment and patch-text alignment (docs/method.md, sections 4 and 5).
 
     The T class texts are computed once, when training starts, and stored as a buffer, so that a

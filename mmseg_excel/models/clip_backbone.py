@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip import TextEncoder, load_clip
 from ..utils.checks import check_flag, check_text
+from .room import Room
 from .transformer_block import BlockTrace, run_block
 
 
@@ -41,7 +41,7 @@ class CLIPTrace:
 
 
 @MODELS.register_module()
-class FrozenCLIP(BaseModule):
+class FrozenCLIP(Room):
     """CLIP's vision transformer, frozen (docs/method.md, section 2).
 
     The tower is kept out of parameters and state dict: checkpoints hold what was trained, and

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -17,10 +16,86 @@ from ..utils.checks import check_number, check_whole
 from . import ranges
 from .affinity import last_attention
 from .clip_backbone import CLIPTrace
-from .input_checks import check_shapes
+from .input_checks import check_images, check_samples, check_shapes
 from .pseudo_label import refine_tagged, stretched
+from .room import Room
 from .room_checks import check_attention
 from .tag_segmentor import TagSegmentor
+
+
+@dataclass
+class GridScores:
+    """Scores of a batch at the patches.
+
+    Attributes:
+        scores: (B, K, g_h, g_w), K the most tags an image has.
+        channels: Labels of background and scores, (B, 1 + K); -1 where an image has no such class.
+        background_power: t of the background's score (1 - max)^t.
+        orders: Per image, the place of each class among its tags, (n,), which decides ties; None
+            for the order of the classes.
+    """
+
+    scores: Tensor
+    channels: Tensor
+    background_power: float
+    orders: Sequence[Tensor | None] = ()
+
+    def at(self, index: int, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Scores of one image at its own size, in half precision, whose rounding decides labels.
+
+        Returns:
+            Scores, (1 + k, *size), and the label of each, (1 + k,). The first highest one wins:
+            ties fall to the background, then to the class that is named first.
+        """
+        own = self._in_order(index)
+        if not len(own):  # torch resizes no empty stack
+            return self.scores.new_ones(1, *size).half(), self.channels[index, :1]
+        resized = F.interpolate(
+            self.scores[index : index + 1, own], tuple(size), mode='bilinear', align_corners=False
+        )[0].half()
+        highest = resized.amax(dim=0, keepdim=True)
+        stack = torch.cat([(1 - highest) ** self.background_power, resized])
+        return stack, torch.cat([self.channels[index, :1], self.channels[index, 1:][own]])
+
+    def _in_order(self, index: int) -> Tensor:
+        """Indices into `scores` of an image's own classes."""
+        own = (self.channels[index, 1:] >= 0).nonzero()[:, 0]
+        order = self.orders[index] if self.orders else None
+        if order is None:
+            return own
+        return own[order[self.channels[index, 1:][own] - 1].argsort()]
+
+
+@MODELS.register_module()
+class HalfScoreLabeler(Room):
+    """Refines maps of the tagged classes along CLIP's attention; no colours are looked at.
+
+    Args:
+        box_threshold: τ; 0.4 for VOC (default), 0.7 for COCO.
+        background_power: t. Default: 1, which is better on VOC; the reference tries 1 and 2 and
+            keeps what scores better against the ground truth, which nobody may know.
+    """
+
+    def __init__(
+        self, box_threshold: float = 0.4, background_power: float = 1, init_cfg=None
+    ) -> None:
+        super().__init__(init_cfg)
+        check_number('HalfScoreLabeler.box_threshold', box_threshold, ranges.BOX_THRESHOLD)
+        check_number('HalfScoreLabeler.background_power', background_power, '(0, 100]')
+        self.box_threshold = box_threshold
+        self.background_power = background_power
+
+    @torch.no_grad()
+    def forward(self, maps: Tensor, attention: Tensor, tags: Tensor) -> GridScores:
+        """Score the tagged classes at the patches.
+
+        Args:
+            maps: Class activation maps, (B, n, g_h, g_w) in 0..1.
+            attention: Attention of the last layers, (layers, B, P, P).
+            tags: Multi-hot image tags, (B, n).
+        """
+        refined, channels = refine_tagged(maps, attention, tags, self.box_threshold)
+        return GridScores(stretched(refined), channels, self.background_power)
 
 
 @MODELS.register_module()
@@ -36,6 +111,8 @@ class CLIPES(TagSegmentor):
         **rooms: Of :class:`TagSegmentor`; ``text_head`` is a :class:`GradientCAMHead`,
             ``pseudo_labeler`` a :class:`HalfScoreLabeler`.
     """
+
+    LABELER = HalfScoreLabeler
 
     def __init__(self, attention_layers: int = 8, **rooms) -> None:
         super().__init__(**rooms)
@@ -82,82 +159,11 @@ class CLIPES(TagSegmentor):
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
         """Label a batch; scores go from the patches straight to each sample's ``ori_shape``."""
+        check_images(inputs)
+        check_samples(data_samples, len(inputs))
         check_shapes(data_samples)
         scores = self.pseudo_labels(inputs, data_samples)
         for index, sample in enumerate(data_samples):
             stack, labels = scores.at(index, sample.ori_shape)
             sample.pred_sem_seg = PixelData(data=labels[stack.argmax(dim=0)][None])
         return data_samples
-
-
-@dataclass
-class GridScores:
-    """Scores of a batch at the patches.
-
-    Attributes:
-        scores: (B, K, g_h, g_w), K the most tags an image has.
-        channels: Labels of background and scores, (B, 1 + K); -1 where an image has no such class.
-        background_power: t of the background's score (1 - max)^t.
-        orders: Per image, the place of each class among its tags, (n,), which decides ties; None
-            for the order of the classes.
-    """
-
-    scores: Tensor
-    channels: Tensor
-    background_power: float
-    orders: Sequence[Tensor | None] = ()
-
-    def at(self, index: int, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Scores of one image at its own size, in half precision, whose rounding decides labels.
-
-        Returns:
-            Scores, (1 + k, *size), and the label of each, (1 + k,). The first highest one wins:
-            ties fall to the background, then to the class that is named first.
-        """
-        own = self._in_order(index)
-        resized = F.interpolate(
-            self.scores[index : index + 1, own], tuple(size), mode='bilinear', align_corners=False
-        )[0].half()
-        highest = resized.amax(dim=0, keepdim=True) if len(own) else resized.new_zeros(1, *size)
-        stack = torch.cat([(1 - highest) ** self.background_power, resized])
-        return stack, torch.cat([self.channels[index, :1], self.channels[index, 1:][own]])
-
-    def _in_order(self, index: int) -> Tensor:
-        """Indices into `scores` of an image's own classes."""
-        own = (self.channels[index, 1:] >= 0).nonzero()[:, 0]
-        order = self.orders[index] if self.orders else None
-        if order is None:
-            return own
-        return own[order[self.channels[index, 1:][own] - 1].argsort()]
-
-
-@MODELS.register_module()
-class HalfScoreLabeler(BaseModule):
-    """Refines maps of the tagged classes along CLIP's attention; no colours are looked at.
-
-    Args:
-        box_threshold: τ; 0.4 for VOC (default), 0.7 for COCO.
-        background_power: t. Default: 1, which is better on VOC; the reference tries 1 and 2 and
-            keeps what scores better against the ground truth, which nobody may know.
-    """
-
-    def __init__(
-        self, box_threshold: float = 0.4, background_power: float = 1, init_cfg=None
-    ) -> None:
-        super().__init__(init_cfg)
-        check_number('HalfScoreLabeler.box_threshold', box_threshold, ranges.BOX_THRESHOLD)
-        check_number('HalfScoreLabeler.background_power', background_power, '(0, 100]')
-        self.box_threshold = box_threshold
-        self.background_power = background_power
-
-    @torch.no_grad()
-    def forward(self, maps: Tensor, attention: Tensor, tags: Tensor) -> GridScores:
-        """Score the tagged classes at the patches.
-
-        Args:
-            maps: Class activation maps, (B, n, g_h, g_w) in 0..1.
-            attention: Attention of the last layers, (layers, B, P, P).
-            tags: Multi-hot image tags, (B, n).
-        """
-        refined, channels = refine_tagged(maps, attention, tags, self.box_threshold)
-        return GridScores(stretched(refined), channels, self.background_power)

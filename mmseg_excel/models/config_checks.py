@@ -16,8 +16,9 @@ from ..utils.checks import (
     check_whole,
     shown,
 )
+from .input_checks import LONGEST_SIDE
 
-LONGEST_SIDE = '[1, 16384]'
+SIDE = f'[1, {LONGEST_SIDE}]'
 
 
 def check_test_cfg(test_cfg: Mapping, sources: Sequence[str]) -> None:
@@ -34,6 +35,18 @@ def check_test_cfg(test_cfg: Mapping, sources: Sequence[str]) -> None:
     check_keys('model.test_cfg', test_cfg, ('source', 'mode'))
     check_choice('model.test_cfg.source', test_cfg.get('source', sources[0]), sources)
     check_choice('model.test_cfg.mode', test_cfg.get('mode', 'whole'), ('whole',))
+
+
+def check_train_cfg(train_cfg: Mapping | None) -> None:
+    """Refuse settings that nobody would read.
+
+    Raises:
+        BadInput: There are any.
+    """
+    if train_cfg is not None and not (isinstance(train_cfg, Mapping) and not train_cfg):
+        raise BadInput(
+            f'model.train_cfg is {shown(train_cfg)}, but nothing reads it: leave it out.'
+        )
 
 
 def check_preprocessor(config: Mapping | nn.Module) -> None:
@@ -72,8 +85,8 @@ def _check_padding(name: str, config: Mapping) -> None:
     if config.get('size') is not None:
         check_sequence(f'{name}.size', config['size'], length=2)
         for side in config['size']:
-            check_whole(f'{name}.size', side, LONGEST_SIDE)
+            check_whole(f'{name}.size', side, SIDE)
     if config.get('size_divisor') is not None:
-        check_whole(f'{name}.size_divisor', config['size_divisor'], LONGEST_SIDE)
+        check_whole(f'{name}.size_divisor', config['size_divisor'], SIDE)
         if config.get('size') is not None:
             raise BadInput(f'{name} has a size and a size_divisor: give one of them.')

@@ -8,9 +8,12 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..utils.bad_input import BadInput
 from .adapter_features import features_changed_in_place
 from .affinity import last_attention
+from .attribute_text_head import AttributeTextHead
 from .clip_backbone import CLIPTrace
+from .gradient_cam_head import GradientCAMHead
 from .lvc_adapter import dynamic_relation
 from .room_checks import check_neck
 from .svc_neck import Calibration, SVCNeck
@@ -43,9 +46,16 @@ class ExCEL(TrainedSegmentor):
         **rooms: Of :class:`TrainedSegmentor`.
     """
 
+    TEXT_HEAD = AttributeTextHead
+
     def __init__(self, neck: dict, **rooms) -> None:
         super().__init__(**rooms)
-        self.neck: SVCNeck = built('neck', neck)
+        if isinstance(self.text_head, GradientCAMHead):
+            raise BadInput(
+                "model.text_head.type is 'GradientCAMHead', which maps no calibrated patches: "
+                "set it to 'AttributeTextHead'."
+            )
+        self.neck = built('neck', neck, SVCNeck)
         check_neck(self)
 
     @property

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -14,10 +13,11 @@ from ..distributed import global_mean
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_whole
 from . import ranges
+from .room import Room
 
 
 @MODELS.register_module()
-class LVCAdapter(BaseModule):
+class LVCAdapter(Room):
     """Learnable visual calibration (docs/method.md, section 6).
 
     One small MLP a layer, fused by a 1x1 convolution into features G whose cosine similarities

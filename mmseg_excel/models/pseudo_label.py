@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from ..utils.checks import check_keys, check_number
 from . import ranges
 from .affinity import refine_maps, transition_matrix
 from .pixel_adaptive import PixelAdaptiveRefinement
+from .room import Room
 
 PAR_SETTINGS = tuple(inspect.signature(PixelAdaptiveRefinement).parameters)
 
@@ -65,7 +65,7 @@ class PseudoLabels:
 
 
 @MODELS.register_module()
-class PseudoLabeler(BaseModule):
+class PseudoLabeler(Room):
     """Refines maps of the tagged classes along CLIP's attention and the image's colours.
 
     Args:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_whole
 from . import ranges
 from .clip_backbone import CLIPTrace
+from .room import Room
 from .token_linear import token_linear
 from .transformer_block import BlockTrace, sum_heads
 
@@ -73,7 +73,7 @@ def product_in_float32(a: Tensor, b: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class SVCNeck(BaseModule):
+class SVCNeck(Room):
     """Static visual calibration (docs/method.md, section 3; ExCEL supplement, Tables 1c and 2b).
 
     Args:

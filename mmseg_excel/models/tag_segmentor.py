@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from mmengine.model import BaseDataPreprocessor
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -14,15 +15,27 @@ from torch import Tensor, nn
 
 from ..utils.bad_input import BadInput
 from ..utils.building import build
+from ..utils.checks import check_flag, shown
 from ..utils.class_lists import check_same_classes
 from ..utils.plain import plain, sha256_of_tensors
 from .attribute_text_head import AttributeTextHead
 from .clip_backbone import FrozenCLIP, pad_to_multiple
-from .config_checks import check_preprocessor, check_test_cfg
-from .input_checks import check_images, check_samples, check_shapes, stack_tags
+from .config_checks import check_preprocessor, check_test_cfg, check_train_cfg
+from .gradient_cam_head import GradientCAMHead
+from .input_checks import (
+    check_batch,
+    check_images,
+    check_samples,
+    check_shapes,
+    check_tags,
+    stack_tags,
+)
 from .provenance import WholeCheckpoints
-from .pseudo_label import PseudoLabels
+from .pseudo_label import PseudoLabeler, PseudoLabels
+from .room import check_init_cfg
 from .room_checks import check_texts
+
+Built = TypeVar('Built', bound=nn.Module)
 
 
 class TagSegmentor(WholeCheckpoints, BaseSegmentor):
@@ -47,6 +60,8 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
     """
 
     SOURCES: tuple[str, ...] = ('cam',)
+    TEXT_HEAD: type[AttributeTextHead] = GradientCAMHead
+    LABELER: type[nn.Module] = PseudoLabeler
 
     def __init__(
         self,
@@ -61,12 +76,16 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_preprocessor(data_preprocessor)
         test_cfg = {} if test_cfg is None else test_cfg
         check_test_cfg(test_cfg, self.SOURCES)
+        check_train_cfg(train_cfg)
+        check_init_cfg('model', init_cfg)
         super().__init__(
-            data_preprocessor=built('data_preprocessor', data_preprocessor), init_cfg=init_cfg
+            data_preprocessor=built('data_preprocessor', data_preprocessor, BaseDataPreprocessor),
+            init_cfg=init_cfg,
         )
-        self.backbone: FrozenCLIP = built('backbone', backbone)
-        self.text_head: AttributeTextHead = built('text_head', text_head)
-        self.pseudo_labeler = built('pseudo_labeler', pseudo_labeler)
+        self.data_preprocessor.register_forward_pre_hook(_check_raw)
+        self.backbone = built('backbone', backbone, FrozenCLIP)
+        self.text_head = built('text_head', text_head, self.TEXT_HEAD)
+        self.pseudo_labeler = built('pseudo_labeler', pseudo_labeler, self.LABELER)
         self.num_classes = self.text_head.num_foreground + 1
         self.align_corners = False
         self.train_cfg = train_cfg
@@ -172,6 +191,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
     ) -> list[SegDataSample]:
         """Label the pixels of tagged images; results have each sample's ``ori_shape``."""
         check_images(inputs)
+        check_samples(data_samples, len(inputs))
         check_shapes(data_samples)
         pseudo = self.pseudo_labels(inputs, data_samples)
         return self.postprocess_result(pseudo.dense_scores(self.num_classes), data_samples)
@@ -198,9 +218,11 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
             (B, n, g_h, g_w) in 0..1.
         """
         check_images(inputs)
-        reading = self.extract_feat(inputs)
+        check_flag('dynamic', dynamic)
         if tags is None:
             tags = inputs.new_ones(len(inputs), self.text_head.num_foreground)
+        check_tags(tags, inputs, self.text_head.num_foreground)
+        reading = self.extract_feat(inputs)
         return self.maps(reading, tags, self.image_relation(reading) if dynamic else None)
 
     @torch.no_grad()
@@ -215,6 +237,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
             dynamic: Whether the trained adapter calibrates maps and affinity. Default: False,
                 the training-free pseudo labels.
         """
+        check_flag('dynamic', dynamic)
         tags = self.tags_of(inputs, data_samples)
         reading = self.extract_feat(inputs)
         relation = self.image_relation(reading) if dynamic else None
@@ -251,11 +274,30 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         own = self.text_head.vocabulary.classes
         for sample in data_samples:
             names = sample.get('foreground')
+            if names is not None and not isinstance(names, list | tuple):
+                raise BadInput(
+                    f'foreground of a data sample is {shown(names)}, but must be a list.'
+                )
             if names is not None and tuple(names) != own:
                 whose = f"The data set of '{sample.get('img_path', 'an image')}'"
                 check_same_classes(whose, names, own)
 
 
-def built(room: str, config: dict) -> nn.Module:
-    """Build a room of a segmentor; what is wrong with its config is said in a sentence."""
-    return build(MODELS, f'model.{room}', config)
+def _check_raw(_preprocessor: nn.Module, given: tuple) -> None:
+    """Broadcasting would normalise images of any number of channels."""
+    check_batch(given[0] if given else None)
+
+
+def built(room: str, config: dict, kind: type[Built]) -> Built:
+    """Build a room of a segmentor.
+
+    Raises:
+        BadInput: Something is wrong with its config, or it describes another kind of room.
+    """
+    made = build(MODELS, f'model.{room}', config)
+    if not isinstance(made, kind):
+        raise BadInput(
+            f'model.{room}.type is {shown(config["type"])}, but must be {kind.__name__}, or a '
+            'class derived from it.'
+        )
+    return made

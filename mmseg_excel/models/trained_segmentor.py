@@ -53,9 +53,9 @@ class TrainedSegmentor(TagSegmentor):
 
     def __init__(self, adapter: dict, decode_head: dict, loss_diversity: dict, **rooms) -> None:
         super().__init__(**rooms)
-        self.adapter: LVCAdapter = built('adapter', adapter)
-        self.decode_head: TransformerHead = built('decode_head', decode_head)
-        self.loss_diversity: DiversityLoss = built('loss_diversity', loss_diversity)
+        self.adapter = built('adapter', adapter, LVCAdapter)
+        self.decode_head = built('decode_head', decode_head, TransformerHead)
+        self.loss_diversity = built('loss_diversity', loss_diversity, DiversityLoss)
         self.align_corners = self.decode_head.align_corners
         self.phase = Phase()
         check_trained_rooms(self)

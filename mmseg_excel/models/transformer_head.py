@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_keys, check_number, check_whole, shown
 from . import ranges
+from .room import check_init_cfg
 from .transformer_block import run_block
 
 BASE_SETTINGS = tuple(
@@ -66,6 +67,7 @@ class TransformerHead(BaseDecodeHead):
 def _check_others(settings: dict) -> None:
     """Check those settings of BaseDecodeHead's that have an effect; there may be no others."""
     check_keys('TransformerHead', settings, BASE_SETTINGS)
+    check_init_cfg('TransformerHead', settings.get('init_cfg'))
     check_whole('TransformerHead.num_classes', settings.get('num_classes'), f'[2, {MOST_LABELS}]')
     check_number('TransformerHead.dropout_ratio', settings.get('dropout_ratio', 0), '[0, 1)')
     check_flag('TransformerHead.align_corners', settings.get('align_corners', False))

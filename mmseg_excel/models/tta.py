@@ -18,7 +18,8 @@ from mmseg_excel.postprocess import read_rgb
 
 from ..utils.bad_input import BadInput
 from ..utils.building import build, build_optional
-from ..utils.checks import check_flag, check_number, check_sequence, check_whole
+from ..utils.checks import check_flag, check_number, check_sequence, check_whole, shown
+from .input_checks import check_batch, check_samples, check_shapes
 from .resize import mean_of_resized
 
 SIDE = '[1, 4096]'  # of a view: attention grows with its fourth power
@@ -67,11 +68,20 @@ class ExCELTTAModel(BaseTTAModel):
         check_flag('ExCELTTAModel.flip', flip)
         if not isinstance(module, nn.Module):
             module = build(MODELS, 'ExCELTTAModel.module', module)
+        if not hasattr(module, 'test_step'):
+            raise BadInput(
+                f'ExCELTTAModel.module is a {type(module).__name__}, but must be a segmentor.'
+            )
         super().__init__(module, **kwargs)
         self.sides = [round(size * scale) for scale in scales]
         self._check_sides()
         self.flip = flip
         self.post_processor = build_optional(MODELS, 'ExCELTTAModel.post_processor', post_processor)
+        if isinstance(self.post_processor, nn.Module):
+            raise BadInput(
+                f'ExCELTTAModel.post_processor is {shown(post_processor)}, but '
+                'must refine the probabilities of an image, as a DenseCRF does.'
+            )
         if getattr(self.post_processor, 'remark', ''):
             print_log(self.post_processor.remark, 'current', WARNING)
         if (getattr(self.module, 'test_cfg', None) or {}).get('source') == 'cam':
@@ -91,8 +101,16 @@ class ExCELTTAModel(BaseTTAModel):
             Per image, its sample with ``seg_logits`` (n+1, H, W) and ``pred_sem_seg`` (1, H, W)
             at the ``ori_shape`` of the image.
         """
+        check_batch(data)
         if isinstance(data['inputs'][0], list | tuple):
             return super().test_step(data)
+        if not hasattr(self.module, 'lowres_logits'):
+            raise BadInput(
+                f'A {type(self.module).__name__} cannot see views that are made on the device: '
+                'give the pipeline TestTimeAug, or test without --tta.'
+            )
+        check_samples(data.get('data_samples') or [], len(data['inputs']))
+        check_shapes(data['data_samples'])
         images, samples = self._normalise(data)
         merged = self._multi_scale_logits(images, [sample.ori_shape for sample in samples])
         return [

@@ -6,7 +6,7 @@ import numpy as np
 from mmseg.registry import MODELS
 
 from ..utils.checks import check_number
-from .densecrf import DenseCRF, check_probabilities
+from .densecrf import DenseCRF, check_image, check_probabilities
 
 IGNORED = 255
 # Of BGR, in grey levels.
@@ -45,6 +45,7 @@ class CLIPESDenseCRF(DenseCRF):
         Returns:
             float32, (1 + k, H, W).
         """
+        check_image(image, *np.shape(probabilities)[1:])
         # Clipping and logarithm are those of half precision.
         return super().refine(wrapped_bytes(image), probabilities.astype(np.float16))
 

@@ -10,10 +10,12 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ..utils.checks import check_whole
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_path, check_whole, shown
 from .crf_worker import CRFWorker, Task, WorkerDied
 from .densecrf import DenseCRF
 from .shared_memory import SharedBlock
@@ -44,6 +46,8 @@ class CRFPool:
     def __init__(
         self, crf: DenseCRF, workers: int | None = None, queue_size: int | None = None
     ) -> None:
+        if not isinstance(crf, DenseCRF):
+            raise BadInput(f'CRFPool.crf is {shown(crf)}, but must be a DenseCRF.')
         check_pool_size('CRFPool', workers, queue_size)
         self.crf = crf
         self.workers = workers or cores_of_this_process()
@@ -73,11 +77,21 @@ class CRFPool:
         Raises:
             BadInput: These are no probabilities.
         """
+        if self._closing:
+            raise BadInput('This CRFPool is closed: submit images inside its with block.')
+        check_path('image_path', image_path)
+        if not isinstance(probabilities, Tensor):
+            self.crf.check(probabilities)  # tells what a tensor of it would lack
+            probabilities = torch.from_numpy(probabilities)
         if probabilities.device.type == 'cpu':  # elsewhere the host would wait for the device
             self.crf.check(probabilities.float().numpy())
         classes = self.crf.select_classes(probabilities.flatten(1).amax(dim=1).cpu().numpy())
         block = self._free_blocks.get()
-        block.write(probabilities, classes)
+        try:
+            block.write(probabilities, classes)
+        except BaseException:  # of full shared memory: the next image needs the block
+            self._free_blocks.put(block)
+            raise
         return self._threads.submit(self._refine, image_path, block, classes.astype(np.uint8))
 
     def refine_all(

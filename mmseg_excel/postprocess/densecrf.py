@@ -99,7 +99,7 @@ class DenseCRF:
         They need not sum to one: :class:`CRFPool` leaves out classes before it hands them on.
         """
         num_classes, height, width = probabilities.shape
-        _check_image(image, height, width)
+        check_image(image, height, width)
         classes = self.select_classes(probabilities.reshape(num_classes, -1).max(axis=1))
         refined = np.zeros((num_classes, height, width), np.float32)
         refined[classes] = self._infer(image, probabilities[classes])
@@ -164,7 +164,8 @@ def check_probabilities(probabilities: np.ndarray, normalised: bool = True) -> N
         )
 
 
-def _check_image(image: np.ndarray, height: int, width: int) -> None:
+def check_image(image: np.ndarray, height: int, width: int) -> None:
+    """Refuse what is no RGB photograph of a size."""
     kind = getattr(image, 'dtype', type(image).__name__)
     shape = getattr(image, 'shape', None)
     if kind != np.uint8 or shape != (height, width, 3):

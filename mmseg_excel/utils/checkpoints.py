@@ -6,11 +6,12 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.utils import digit_version
 from torch import Tensor
 
 from .bad_input import BadInput
@@ -33,7 +34,7 @@ def read_checkpoint(path: str | Path) -> object:
     path = _regular_file(path)
     _check_archive(path)
     try:
-        with torch.serialization.safe_globals(_PLAIN):
+        with _plain_allowed():
             return torch.load(path, map_location='cpu', weights_only=True)
     except PermissionError:
         raise
@@ -201,6 +202,16 @@ def _check_archive(path: Path) -> None:
         problem = type(error).__name__
     if problem:
         raise BadInput(f"'{path}' could not be read as a checkpoint ({problem}): {_WAY_OUT}.")
+
+
+def _plain_allowed() -> AbstractContextManager:
+    """Let PyTorch read NumPy's numbers and MMEngine's history.
+
+    PyTorch before 2.6 cannot, and refuses them; what this package writes holds neither.
+    """
+    if digit_version(torch.__version__) < digit_version('2.6'):
+        return nullcontext()
+    return torch.serialization.safe_globals(_PLAIN)
 
 
 class _History:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 
 from .bad_input import BadInput
+
+LONGEST_NAME = 255  # of a file in a folder, on all usual file systems
 
 
 def check_number(setting: str, value: object, interval: str) -> None:
@@ -105,6 +108,17 @@ def check_folder_name(setting: str, value: object) -> None:
     """
     if not isinstance(value, str | Path) or not str(value) or '\0' in str(value):
         raise BadInput(f'{setting} is {shown(value)}, but must name a folder.')
+
+
+def check_path(setting: str, value: object) -> None:
+    """Refuse what can name no file or folder.
+
+    Raises:
+        BadInput: Names setting and value.
+    """
+    text = os.fsdecode(value) if isinstance(value, str | os.PathLike) else ''
+    if not text.strip() or '\0' in text or max(map(len, text.split('/'))) > LONGEST_NAME:
+        raise BadInput(f'{setting} is {shown(value)}, but must be the path of a file or folder.')
 
 
 def check_keys(setting: str, value: object, known: Collection[str]) -> None:

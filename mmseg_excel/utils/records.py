@@ -11,7 +11,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 
 from .atomic import write_atomically
 from .bad_input import BadInput
-from .checks import shown
+from .checks import check_path, shown
 from .plain import plain
 
 SUFFIX = '.made_with.json'
@@ -40,6 +40,7 @@ def claim(folder: str | Path, made_with: Mapping[str, object]) -> None:
         BadInput: The folder cannot be written, or holds PNGs that were made in another way or are
             of unknown origin; in all processes alike. Names the first setting that differs.
     """
+    check_path('The folder of the images', folder)
     folder = Path(folder)
     _in_main_process(lambda: _claim(folder, plain(made_with)))
 

@@ -17,7 +17,14 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import register_all_modules
 
-from mmseg_excel.engine import CompileHook, PhaseScheduleHook, WarmupPolyLR, compile_hook
+from mmseg_excel.datasets.transforms import ResizeToPatches
+from mmseg_excel.engine import (
+    AtomicCheckpointHook,
+    CompileHook,
+    PhaseScheduleHook,
+    WarmupPolyLR,
+    compile_hook,
+)
 from mmseg_excel.inferencer import ExCELInferencer, Settings, read_config
 from mmseg_excel.models import (
     AttributeTextHead,
@@ -30,8 +37,9 @@ from mmseg_excel.models import (
     SVCNeck,
     TransformerHead,
 )
+from mmseg_excel.models.clip_es import HalfScoreLabeler
 from mmseg_excel.models.pixel_adaptive import PixelAdaptiveRefinement
-from mmseg_excel.postprocess import CRFPool, DenseCRF, ExCELTestLoop
+from mmseg_excel.postprocess import CLIPESDenseCRF, CRFPool, DenseCRF, ExCELTestLoop
 from mmseg_excel.utils.checks import shown
 from mmseg_excel.visualization.hook import PseudoLabelVisualizationHook
 
@@ -195,6 +203,10 @@ ROOMS = [
             warmup_ratio=number('[0, 1]', -1, 2),
             power=number('[0, 100]', -1),
             by_epoch=flag(),
+            verbose=flag(),
+            begin=whole('[0, 1e9]', -1),
+            end=whole('[1, 1e9]', 0),
+            last_step=whole('[-1, 1e9]', -2),
         ),
         optimizer=OPTIMIZER,
     ),
@@ -220,6 +232,41 @@ ROOMS = [
             gaussian=((3, 'sxy', [1, 3]), 'must be a dict'),
             bilateral=((3, 'sxy', [67, 3, 4]), 'must be a dict'),
         ),
+    ),
+    *cases_of(
+        'CLIPESDenseCRF',
+        CLIPESDenseCRF,
+        dict(confidence=number('[0, 1]', -0.1, 1.1)),
+    ),
+    *cases_of(
+        'HalfScoreLabeler',
+        HalfScoreLabeler,
+        dict(
+            box_threshold=number('[0, 1]', -0.1, 2),
+            background_power=number('(0, 100]', 0, -1, 101),
+        ),
+    ),
+    *cases_of(
+        'ResizeToPatches', ResizeToPatches, dict(patch_size=whole('[1, 1024]', 0, -16, 10**6))
+    ),
+    *cases_of(
+        'AtomicCheckpointHook',
+        AtomicCheckpointHook,
+        dict(
+            interval=whole('[-1, 1e9]', -2),
+            max_keep_ckpts=whole('[-1, 1e9]', -2),
+            save_begin=whole('[0, 1e9]', -1),
+            by_epoch=flag(),
+            save_last=flag(),
+            save_optimizer=flag(),
+            out_dir=((3, '', [1]), 'must be a text'),
+            save_best=((3, '', ['']), 'must be a text'),
+        ),
+    ),
+    *cases_of(
+        'CRFPool',
+        CRFPool,
+        dict(crf=((None, 3, 'DenseCRF', {}), 'must be a DenseCRF')),
     ),
     *cases_of(
         'CRFPool',
@@ -337,6 +384,46 @@ SINGLE = [
         "WarmupPolyLR has the key 'gamma', but may only have",
     ),
     refused(
+        'schedule that ends before it begins',
+        lambda: WarmupPolyLR(OPTIMIZER, begin=5, end=5),
+        'WarmupPolyLR.begin is 5, but must be below end, 5',
+    ),
+    *(
+        refused(
+            f'schedule of {value!r}',
+            lambda value=value: WarmupPolyLR(value),
+            'WarmupPolyLR.optimizer is .*, which is none',
+        )
+        for value in (None, 'SGD', {})
+    ),
+    *(
+        refused(
+            f'{room.__name__}.init_cfg is {value!r}',
+            lambda room=room, value=value: room(init_cfg=value),
+            rf"{room.__name__}\.init_cfg is .*a dict with a 'type'",
+        )
+        for room in (SVCNeck, LVCAdapter, PseudoLabeler, HalfScoreLabeler, FrozenCLIP)
+        for value in (3, 'Xavier', {}, [], [None], dict(layer='Linear'))
+    ),
+    *(
+        refused(
+            f'checkpoint hook with {name}',
+            lambda name=name: AtomicCheckpointHook(**{name: 'x'}),
+            f"AtomicCheckpointHook has the key '{name}', but may only have 'interval'",
+        )
+        for name in ('filename_tmpl', 'backend_args', 'file_client_args', 'intervall')
+    ),
+    refused(
+        'best checkpoint by an unknown rule',
+        lambda: AtomicCheckpointHook(save_best='mIoU', rule='highest'),
+        "cannot keep the best checkpoints by save_best='mIoU', rule='highest'",
+    ),
+    refused(
+        'compiling a foreign model',
+        lambda: compile_hook.compile_rooms(torch.nn.Linear(1, 1)),
+        'CompileHook compiles the rooms of ExCEL or WeCLIP, not a Linear: leave it out',
+    ),
+    refused(
         'mode without descriptions',
         lambda: AttributeTextHead('voc', mode='fuse'),
         "AttributeTextHead.mode is 'fuse', which needs descriptions",
@@ -386,6 +473,29 @@ def with_room(room, config):
     return lambda: MODELS.build(changed)
 
 
+NECK, LABELS = dict(type='SVCNeck'), dict(type='PseudoLabeler')
+GRADIENTS = dict(type='GradientCAMHead', vocabulary='toy', in_channels=64)
+ATTRIBUTES = dict(type='AttributeTextHead', vocabulary='toy', in_channels=64, mode='global')
+#: Rooms that are registered, but of another kind than where they stand.
+OTHERS = dict(
+    excel_toy=dict(
+        backbone=[NECK],
+        neck=[LABELS],
+        text_head=[NECK, GRADIENTS],
+        adapter=[NECK],
+        decode_head=[NECK],
+        pseudo_labeler=[NECK, dict(type='HalfScoreLabeler'), dict(type='DenseCRF')],
+        loss_diversity=[NECK, dict(type='CrossEntropyLoss')],
+    ),
+    weclip_toy=dict(text_head=[NECK, ATTRIBUTES], pseudo_labeler=[dict(type='HalfScoreLabeler')]),
+    clip_es_toy=dict(text_head=[NECK, ATTRIBUTES], pseudo_labeler=[LABELS]),
+)
+
+
+def with_stranger(name, room, stranger):
+    return lambda: MODELS.build(dict(read_config(name).model, **{room: stranger}))
+
+
 ROOM_NAMES = (
     *('backbone', 'neck', 'text_head', 'adapter', 'decode_head', 'pseudo_labeler'),
     *('loss_diversity', 'data_preprocessor'),
@@ -408,6 +518,39 @@ SEGMENTOR = [
         refused(f'{room}.foo', built_with(room, foo=1), rf'model\.{room} .*foo|key .foo.')
         for room in ROOM_NAMES
         if room != 'decode_head'
+    ),
+    *(
+        refused(
+            f'{name}.{room} is a {stranger["type"]}',
+            with_stranger(name, room, stranger),
+            rf"model\.{room}\.type is '{stranger['type']}'",
+        )
+        for name, rooms in OTHERS.items()
+        for room, strangers in rooms.items()
+        for stranger in strangers
+    ),
+    *(
+        refused(
+            f'train_cfg is {value!r}',
+            with_room('train_cfg', value),
+            'model.train_cfg is .*nothing reads it',
+        )
+        for value in (3, 'x', [1], dict(max_iters=3))
+    ),
+    refused('init_cfg of a model', with_room('init_cfg', 'Xavier'), "model.init_cfg is 'Xavier'"),
+    *(
+        refused(
+            f'{name}.{setting} is {value}',
+            lambda name=name, setting=setting, value=value: MODELS.build(
+                dict(read_config(name).model, **{setting: value})
+            ),
+            rf'\.{setting} is .*(must be a whole number in|set it to at most 8)',
+        )
+        for name, settings in dict(
+            weclip_toy=('static_layers', 'dynamic_layers'), clip_es_toy=('attention_layers',)
+        ).items()
+        for setting in settings
+        for value in (0, -1, 9, 1.5, '8', None, True)
     ),
     refused(
         'more blocks than CLIP has',
@@ -545,6 +688,11 @@ IMAGES = {
     'no pixel': (GOOD[..., :0], r'not \(1, 3, 16, 0\)'),
     'NaN': (at(NAN), 'infinite or not numbers'),
     'infinity': (at(INF), 'infinite or not numbers'),
+    'half precision': (GOOD.half(), 'must be torch.float32.*not torch.float16: convert'),
+    'double precision': (GOOD.double(), 'must be torch.float32.*not torch.float64'),
+    'sparse numbers': (GOOD.to_sparse(), 'no sparse or empty tensors'),
+    'no numbers': (GOOD.to('meta'), 'no sparse or empty tensors'),
+    'a million pixels a side': (GOOD[..., :1, :1].expand(1, 3, 1, 10**6), 'at most 16384 a side'),
 }
 VERBS = {
     'loss': lambda images, samples=None: toy_model().loss(images, samples or [sample()]),
@@ -565,6 +713,9 @@ SAMPLES = {
     'negative tags': ([sample((-1,) * 10)], 'dog.jpg must hold 0 and 1 only'),
     'too many samples': ([sample()] * 2, '1 images need as many data samples, not 2'),
     'a single sample': (sample(), 'Data samples must be a list'),
+    'a number for a sample': ([3], 'must be SegDataSamples, not 3'),
+    'nothing for a sample': ([None], 'must be SegDataSamples, not None'),
+    'classes that are no list': ([sample(foreground=3)], 'foreground of a data sample is 3'),
 }
 SEEN = [
     *(
@@ -584,6 +735,66 @@ SEEN = [
         'prediction of unknown size',
         lambda: toy_model().predict(GOOD, [SegDataSample()]),
         'has no ori_shape.*PackSegInputs',
+    ),
+    *(
+        refused(
+            f'prediction of size {size!r}',
+            lambda size=size: toy_model().predict(GOOD, [sample(ori_shape=size)]),
+            'ori_shape of a data sample is .*must be',
+        )
+        for size in ((0, 16), (-1, 16), '16', (16,), (16, 16, 3), (1.5, 2), (10**6, 10**6))
+    ),
+    *(
+        refused(
+            f'{verb} with dynamic={value!r}',
+            lambda act=act, value=value: act(value),
+            'dynamic is .*must be True or False',
+        )
+        for verb, act in dict(
+            maps=lambda value: toy_model().class_activation_maps(GOOD, dynamic=value),
+            labels=lambda value: toy_model().pseudo_labels(GOOD, [sample()], dynamic=value),
+        ).items()
+        for value in (1, 'yes', None)
+    ),
+    *(
+        refused(
+            f'maps of tags {name}',
+            lambda tags=tags: toy_model().class_activation_maps(GOOD, tags),
+            r'tags must be zeros and ones of shape \(1, 10\)',
+        )
+        for name, tags in {
+            'of other classes': torch.ones(1, 3),
+            'of one axis': torch.ones(10),
+            'that are halves': torch.full((1, 10), 0.5),
+            'that are not numbers': torch.full((1, 10), NAN),
+            'in an array': np.ones((1, 10)),
+            'in a text': 'boat',
+        }.items()
+    ),
+    *(
+        refused(
+            f'step with {name}',
+            lambda batch=batch: toy_model().test_step(batch),
+            "a dict with a list of 'inputs'|must have the shape .3, H, W.",
+        )
+        for name, batch in {
+            'nothing': None,
+            'no images': dict(inputs=[], data_samples=[]),
+            'a number': dict(inputs=3),
+            'grey': dict(inputs=[GOOD[0, :1]], data_samples=[sample()]),
+            'two axes': dict(inputs=[GOOD[0, 0]], data_samples=[sample()]),
+            'RGBA': dict(inputs=[torch.zeros(4, 16, 16)], data_samples=[sample()]),
+        }.items()
+    ),
+    *(
+        refused(
+            f'resizing {name}',
+            lambda image=image: ResizeToPatches()(dict(img=image)),
+            'ResizeToPatches .*(img|image)',
+        )
+        for name, image in dict(
+            nothing=None, path='a.jpg', floats=np.zeros((2, 2, 3)), grey=np.zeros((2, 2), np.uint8)
+        ).items()
     ),
 ]
 
