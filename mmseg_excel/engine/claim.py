@@ -79,8 +79,13 @@ def _fill(claim: Claim, folder: Path, resume: bool, load_from: str | None, cfg: 
 
 def _checkpoint_folder(cfg: Config, work_dir: Path) -> Path:
     """Where the checkpoints of a run go."""
-    out_dir = cfg.get('default_hooks', {}).get('checkpoint', {}).get('out_dir')
+    out_dir = _hook(cfg, 'checkpoint').get('out_dir')
     return Path(out_dir) / work_dir.name if out_dir else work_dir
+
+
+def _hook(cfg: Config, name: str) -> dict:
+    """Settings of a default hook; None, which switches it off, has none."""
+    return (cfg.get('default_hooks') or {}).get(name) or {}
 
 
 def _choose(claim: Claim, folder: Path, load_from: str | None, cfg: Config) -> None:
@@ -117,7 +122,7 @@ def _recipe_notes(path: Path, checkpoint: dict, cfg: Config) -> list[str]:
         changed = change(_parsed(stored), recipe_of(cfg, cfg.get('randomness', {}).get('seed')))
     if changed is None:
         return []
-    if not cfg.get('default_hooks', {}).get('guard', {}).get('allow_changes'):
+    if not _hook(cfg, 'guard').get('allow_changes'):
         raise BadInput(
             f"'{path}' is of another recipe: {changed}. Set it back, start another --work-dir, or "
             'resume knowingly with --cfg-options default_hooks.guard.allow_changes=True.'

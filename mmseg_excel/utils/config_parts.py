@@ -86,7 +86,9 @@ def _check_numbers(cfg: Config) -> None:
     for names, check in ((_WHOLE, check_whole), (_NUMBERS, check_number)):
         for name, interval in names.items():
             value = _find(cfg, name)
-            if value not in (None, _MISSING):
+            # Without a batch size PyTorch's loaders make no batches.
+            absent = value is _MISSING or (value is None and not name.endswith('batch_size'))
+            if not absent:
                 check(f'{name_of(cfg)}: {name}', value, interval)
 
 
