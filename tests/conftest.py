@@ -6,9 +6,16 @@ import signal
 
 import pytest
 from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
 
 # Jobs that a shell starts in the background ignore Ctrl-C, and so would the programs under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def default_scope():
+    """Build by MMSegmentation's names, whatever scope an earlier module's run has left."""
+    init_default_scope('mmseg')
 
 
 @pytest.fixture(scope='module', autouse=True)
