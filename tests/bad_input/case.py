@@ -82,5 +82,7 @@ def unchanged(folder: Path):
     try:
         yield
     finally:
-        left = [path for path in folder.rglob('*') if re.search(r'\.tmp|\.[0-9a-f]{8}$', path.name)]
+        left = [
+            path for path in folder.rglob('*') if re.search(r'\.tmp$|\.[0-9a-f]{8}$', path.name)
+        ]
         assert not left, f'left behind: {left}'
