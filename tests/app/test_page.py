@@ -14,7 +14,7 @@ from mmseg_excel.app.page import build_page
 from mmseg_excel.app.server import serve
 from mmseg_excel.app.uploads import MAX_BYTES
 
-WAIT = 120  # seconds: what people wait for is measured elsewhere, on a quiet machine
+WAIT = 120
 
 
 @pytest.fixture(scope='module')
