@@ -35,7 +35,7 @@ class Visitor:
         self.browser, self.url = browser, url
         for log in ('browser', 'performance'):
             browser.get_log(log)
-        browser.set_window_size(1280, 1000)  # other tests leave a phone's
+        browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})  # of other tests
         browser.get(url)
         self.wait(lambda: self.legend())
 
