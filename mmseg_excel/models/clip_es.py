@@ -16,7 +16,6 @@ from ..utils.checks import check_number, check_whole
 from . import ranges
 from .affinity import last_attention
 from .clip_backbone import CLIPTrace
-from .input_checks import check_images, check_samples, check_shapes
 from .pseudo_label import refine_tagged, stretched
 from .room import Room
 from .room_checks import check_attention
@@ -155,15 +154,11 @@ class CLIPES(TagSegmentor):
         scores.orders = [sample.gt_tags.get('order') for sample in data_samples]
         return scores
 
-    def predict(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    def to_pixels(
+        self, pseudo: GridScores, data_samples: list[SegDataSample]
     ) -> list[SegDataSample]:
-        """Label a batch; scores go from the patches straight to each sample's ``ori_shape``."""
-        check_images(inputs)
-        check_samples(data_samples, len(inputs))
-        check_shapes(data_samples)
-        scores = self.pseudo_labels(inputs, data_samples)
+        """Label images; scores go from the patches straight to each sample's ``ori_shape``."""
         for index, sample in enumerate(data_samples):
-            stack, labels = scores.at(index, sample.ori_shape)
+            stack, labels = pseudo.at(index, sample.ori_shape)
             sample.pred_sem_seg = PixelData(data=labels[stack.argmax(dim=0)][None])
         return data_samples

@@ -193,7 +193,12 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_images(inputs)
         check_samples(data_samples, len(inputs))
         check_shapes(data_samples)
-        pseudo = self.pseudo_labels(inputs, data_samples)
+        return self.to_pixels(self.pseudo_labels(inputs, data_samples), data_samples)
+
+    def to_pixels(
+        self, pseudo: PseudoLabels, data_samples: list[SegDataSample]
+    ) -> list[SegDataSample]:
+        """Bring pseudo labels of a batch to each sample's ``ori_shape``, as its prediction."""
         return self.postprocess_result(pseudo.dense_scores(self.num_classes), data_samples)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
