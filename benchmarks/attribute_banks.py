@@ -15,7 +15,7 @@ import open_clip
 import torch
 from open_clip.model import CLIPTextCfg, _build_text_tower
 
-from mmseg_excel.clip import TextEncoder
+from mmseg_excel.clip.towers import TextEncoder
 from mmseg_excel.text.attribute_bank import get_attribute_bank
 from mmseg_excel.text.attributes import cluster_attributes
 from mmseg_excel.text.class_texts import all_texts

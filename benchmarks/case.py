@@ -18,8 +18,8 @@ from torch import Tensor
 from benchmarks.literal.clip import State
 from benchmarks.literal.decoder import AdapterAndDecoder
 from benchmarks.literal.images import MEAN, STD, normalise
+from mmseg_excel.export.reference_names import from_reference
 from mmseg_excel.models.excel import ExCEL
-from mmseg_excel.reference_names import from_reference
 
 NUM_CLASSES, NUM_TEXTS = 20, 45
 

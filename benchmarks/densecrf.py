@@ -34,7 +34,8 @@ from benchmarks.photographs import (  # noqa: E402
 )
 from benchmarks.processes import tree_memory, tree_written  # noqa: E402
 from benchmarks.timing import machine  # noqa: E402
-from mmseg_excel.postprocess import CRFPool, DenseCRF, read_rgb  # noqa: E402
+from mmseg_excel.densecrf import CRFPool, DenseCRF  # noqa: E402
+from mmseg_excel.utils.images import read_rgb  # noqa: E402
 
 FAST_CRF = DenseCRF(min_probability=0.3)  # not exact
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -173,7 +174,7 @@ def test_stream(
             ),
         ),
         test_evaluator=dict(type='ConfusionMatrixMetric', output_dir=str(folder / 'labels')),
-        test_cfg=dict(type='ExCELTestLoop', workers=workers),
+        test_cfg=dict(type='ResumableTestLoop', workers=workers),
         custom_hooks=[watch],
         default_scope='mmseg',
         experiment_name=folder.name,

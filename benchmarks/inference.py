@@ -43,8 +43,9 @@ from benchmarks.photographs import (  # noqa: E402
 )
 from benchmarks.processes import tree_cpu  # noqa: E402
 from benchmarks.timing import machine  # noqa: E402
-from mmseg_excel.models import ExCELTTAModel  # noqa: E402
-from mmseg_excel.postprocess import DenseCRF, read_rgb  # noqa: E402
+from mmseg_excel.densecrf import DenseCRF  # noqa: E402
+from mmseg_excel.inference import LogitTTAModel  # noqa: E402
+from mmseg_excel.utils.images import read_rgb  # noqa: E402
 
 NUM_CLASSES = 21
 HEIGHT, WIDTH = 375, 500
@@ -135,7 +136,7 @@ def refine_saved(path: Path, folder: Path) -> None:
 # Our way --------------------------------------------------------------------------------------
 
 
-class SubstitutingTTAModel(ExCELTTAModel):
+class SubstitutingTTAModel(LogitTTAModel):
     """Computes everything, then predicts what the task says."""
 
     task: Task
@@ -163,7 +164,7 @@ def our_way(case: Case, task: Task, folder: Path, batch: int, half: bool) -> Non
             ),
         ),
         test_evaluator=dict(type='IoUMetric', output_dir=str(folder)),
-        test_cfg=dict(type='ExCELTestLoop', fp16=half),
+        test_cfg=dict(type='ResumableTestLoop', fp16=half),
         default_scope='mmseg',
         log_level='WARNING',
         experiment_name=folder.name,

@@ -4,14 +4,16 @@ from .utils.import_noise import without_import_noise
 from .version import __version__
 
 with without_import_noise():
-    from . import datasets, engine, evaluation, models, postprocess, visualization
+    from . import datasets, densecrf, engine, evaluation, export, inference, models, visualization
 
 __all__ = [
     '__version__',
     'datasets',
+    'densecrf',
     'engine',
     'evaluation',
+    'export',
+    'inference',
     'models',
-    'postprocess',
     'visualization',
 ]

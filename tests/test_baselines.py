@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 
 from mmseg_excel.ablation import load_table
 from mmseg_excel.engine import PhaseScheduleHook
-from mmseg_excel.inferencer import Settings
+from mmseg_excel.inference.inferencer import Settings
 from mmseg_excel.visualization.cam import ablation
 
 from .golden.model import MODEL_NAME, golden_config, tiny_clip_file

@@ -14,7 +14,7 @@ import pytest
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
-from .postprocess.scenes import write_scene
+from .densecrf.scenes import write_scene
 
 ROOT = Path(__file__).parents[1]
 TOY = 'configs/excel_toy.py'
@@ -47,7 +47,7 @@ def evaluate(folder: Path) -> tuple[list[str], Callable[[], bool]]:
         write_scene(folder / 'scenes', index)
     paths = [str(folder / name) for name in ('scenes', 'work', 'out')]
     return (
-        ['-m', 'tests.postprocess.runs', *paths, 'SlowCRF'],
+        ['-m', 'tests.densecrf.runs', *paths, 'SlowCRF'],
         lambda: any((folder / 'out').glob('*.png')),
     )
 

@@ -20,9 +20,9 @@ from mmseg.utils import register_all_modules
 from mmseg_excel.ablation import Report, ResultsFile, Run, Table, load_table, runs_of, sweep
 from mmseg_excel.ablation.job import training_split
 from mmseg_excel.ablation.sweep import check_devices, default_devices
-from mmseg_excel.arguments import Parser, add_config_options, output_folder, seed
-from mmseg_excel.cli import bad_input_exits, bad_input_exits_while_working
+from mmseg_excel.utils.arguments import Parser, add_config_options, output_folder, seed
 from mmseg_excel.utils.atomic import write_atomically
+from mmseg_excel.utils.cli import bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_file import read_settings
 from mmseg_excel.utils.config_parts import check_parts

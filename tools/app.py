@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 
 from mmseg_excel.app.model import load_model
-from mmseg_excel.arguments import Parser, device, whole_number
-from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.utils.arguments import Parser, device, whole_number
+from mmseg_excel.utils.cli import bad_input_exits
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmseg_excel.arguments import Parser, add_config_options, output_file
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.text.attribute_bank import save_bank
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.text.inspection import TextReport
+from mmseg_excel.utils.arguments import Parser, add_config_options, output_file
+from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.utils.config_file import read_settings
 
 

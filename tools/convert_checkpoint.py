@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import argparse
 
-from mmseg_excel.arguments import Parser, add_config_options, output_file
-from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.inferencer import build_model, load_weights
-from mmseg_excel.models.trained_segmentor import TrainedSegmentor
-from mmseg_excel.reference_checkpoint import (
+from mmseg_excel.export.reference_checkpoint import (
     from_reference_state,
     save_checkpoint,
     to_reference_state,
 )
+from mmseg_excel.inference.inferencer import build_model, load_weights
+from mmseg_excel.models.trained_segmentor import TrainedSegmentor
+from mmseg_excel.utils.arguments import Parser, add_config_options, output_file
 from mmseg_excel.utils.checkpoints import naming, read_tensors
+from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.utils.config_file import read_settings
 
 

@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmseg_excel.arguments import Parser, output_file
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.class_names import class_names
 from mmseg_excel.datasets.prepare.one_hot import read_one_hot
 from mmseg_excel.datasets.tag_tables import write_tag_table
+from mmseg_excel.utils.arguments import Parser, output_file
+from mmseg_excel.utils.cli import bad_input_exits
 
 WARNING = (
     'warning: {} is a pickle, and pickles can run code. This tool builds arrays from it and '

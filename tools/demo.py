@@ -20,14 +20,18 @@ from rich.console import Console
 from rich.table import Table
 
 import mmseg_excel  # noqa: F401
-from mmseg_excel.arguments import Parser, output_folder, seed, whole_number
-from mmseg_excel.cli import augment_at_test_time, bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.engine.work_dir import checkpoints_in
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
-from mmseg_excel.inferencer import load_weights
+from mmseg_excel.inference.inferencer import load_weights
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
+from mmseg_excel.utils.arguments import Parser, output_folder, seed, whole_number
 from mmseg_excel.utils.atomic import write_atomically
+from mmseg_excel.utils.cli import (
+    augment_at_test_time,
+    bad_input_exits,
+    bad_input_exits_while_working,
+)
 from mmseg_excel.visualization import paint_labels, save_panel
 
 CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'

@@ -21,7 +21,6 @@ import openai
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mmseg_excel.arguments import Parser, number, whole_number
 from mmseg_excel.text.chat import open_chat_client
 from mmseg_excel.text.generation import (
     CONCURRENCY,
@@ -34,6 +33,7 @@ from mmseg_excel.text.generation import (
 from mmseg_excel.text.prompting import INSTRUCTIONS, estimate_tokens, request_messages
 from mmseg_excel.text.secrets import Secrets
 from mmseg_excel.text.vocabulary import get_vocabulary
+from mmseg_excel.utils.arguments import Parser, number, whole_number
 from mmseg_excel.utils.bad_input import BadInput
 
 MAX_LIST_BYTES = 2**20  # of the file with the classes

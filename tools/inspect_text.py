@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmseg_excel.arguments import Parser, add_config_options, output_file, whole_number
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.text.inspection import TextReport
+from mmseg_excel.utils.arguments import Parser, add_config_options, output_file, whole_number
+from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.utils.config_file import read_settings
 from mmseg_excel.visualization.attribute_weights import save_attribute_weights
 

@@ -5,9 +5,9 @@ Example: python tools/make_toy_world.py data/toy
 
 from __future__ import annotations
 
-from mmseg_excel.arguments import Parser, output_folder
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
+from mmseg_excel.utils.arguments import Parser, output_folder
+from mmseg_excel.utils.cli import bad_input_exits
 
 
 def main(argv: list[str] | None = None) -> None:

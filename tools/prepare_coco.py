@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 
-from mmseg_excel.arguments import Parser, workers
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.prepare.coco import COCO_URLS, prepare_coco
+from mmseg_excel.utils.arguments import Parser, workers
+from mmseg_excel.utils.cli import bad_input_exits
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 
-from mmseg_excel.arguments import Parser, workers
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.prepare.voc import prepare_voc
 from mmseg_excel.datasets.prepare.voc_folders import SBD_URL, VOC_URL
+from mmseg_excel.utils.arguments import Parser, workers
+from mmseg_excel.utils.cli import bad_input_exits
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmseg_excel.arguments import Parser, device, output_file, whole_number
-from mmseg_excel.cli import bad_input_exits
+from mmseg_excel.utils.arguments import Parser, device, output_file, whole_number
 from mmseg_excel.utils.atomic import check_writable, write_atomically
+from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.visualization.report_page import WorkDir, report_page
 
 

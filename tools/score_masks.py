@@ -7,13 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-from mmseg_excel.arguments import Parser, output_folder, workers
-from mmseg_excel.cli import bad_input_exits
 from mmseg_excel.datasets.class_names import class_names
 from mmseg_excel.datasets.lists import read_list
 from mmseg_excel.evaluation import Report
 from mmseg_excel.evaluation.folders import score_folder
 from mmseg_excel.evaluation.report import check_published
+from mmseg_excel.utils.arguments import Parser, output_folder, workers
+from mmseg_excel.utils.cli import bad_input_exits
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

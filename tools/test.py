@@ -7,17 +7,17 @@ import argparse
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmseg_excel.arguments import Parser, number, output_folder
-from mmseg_excel.cli import (
+from mmseg_excel.engine.run_guard_hook import check_weights
+from mmseg_excel.utils.arguments import Parser, number, output_folder
+from mmseg_excel.utils.bad_input import BadInput
+from mmseg_excel.utils.checkpoints import read_tensors
+from mmseg_excel.utils.cli import (
     add_runner_arguments,
     augment_at_test_time,
     bad_input_exits,
     bad_input_exits_while_working,
     read_config,
 )
-from mmseg_excel.engine.run_guard_hook import check_weights
-from mmseg_excel.utils.bad_input import BadInput
-from mmseg_excel.utils.checkpoints import read_tensors
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
 

@@ -7,21 +7,21 @@ import argparse
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmseg_excel.arguments import Parser, seed
-from mmseg_excel.cli import (
+from mmseg_excel.engine.claim import claim_run
+from mmseg_excel.engine.work_dir import gone_if_refused
+from mmseg_excel.models.tag_segmentor import TagSegmentor
+from mmseg_excel.utils.arguments import Parser, seed
+from mmseg_excel.utils.atomic import naming_place
+from mmseg_excel.utils.cli import (
     add_runner_arguments,
     bad_input_exits,
     bad_input_exits_while_working,
     read_config,
 )
-from mmseg_excel.determinism import set_randomness
-from mmseg_excel.distributed import unwrapped
-from mmseg_excel.engine.claim import claim_run
-from mmseg_excel.engine.work_dir import gone_if_refused
-from mmseg_excel.models.tag_segmentor import TagSegmentor
-from mmseg_excel.utils.atomic import naming_place
 from mmseg_excel.utils.config_errors import setting_up
 from mmseg_excel.utils.config_parts import check_parts
+from mmseg_excel.utils.determinism import set_randomness
+from mmseg_excel.utils.distributed import unwrapped
 
 NEEDED = ('model', 'train_dataloader.dataset', 'train_cfg', 'optim_wrapper.optimizer')
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mmseg_excel.arguments import Parser, device, number, output_folder, whole_number
-from mmseg_excel.cli import bad_input_exits
-from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.utils.arguments import Parser, device, number, output_folder, whole_number
+from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.visualization.attention import attention_figure
 from mmseg_excel.visualization.attribute_responses import attributes_figure
 from mmseg_excel.visualization.cam import cam_figure
@@ -78,7 +78,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def draw(args: argparse.Namespace) -> Figure:
     if args.kind == 'convergence':
         return convergence_figure(args.work_dirs, args.metric)
-    inferencer = ExCELInferencer(args.config, args.checkpoint, args.device)
+    inferencer = TagInferencer(args.config, args.checkpoint, args.device)
     subjects = load_subjects(inferencer, args)
     options = {}
     if args.kind == 'attributes':
@@ -88,7 +88,7 @@ def draw(args: argparse.Namespace) -> Figure:
     return KINDS[args.kind][1](inferencer, subjects, **options)
 
 
-def load_subjects(inferencer: ExCELInferencer, args: argparse.Namespace) -> list[Subject]:
+def load_subjects(inferencer: TagInferencer, args: argparse.Namespace) -> list[Subject]:
     if not args.images:
         return subjects_of_dataset(inferencer, args.samples)
     if not args.tags:

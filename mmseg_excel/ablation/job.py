@@ -21,11 +21,11 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from ..determinism import set_randomness
 from ..engine.small_checkpoint_hook import package_versions
 from ..evaluation import ConfusionMatrixMetric
 from ..models import ExCEL
 from ..utils.atomic import write_atomically
+from ..utils.determinism import set_randomness
 from ..utils.parallel import end_with_parent
 from .runs import TRAINING_SPLIT, Run
 

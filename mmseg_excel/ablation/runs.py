@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..clip import model_config, weight_file
+from ..clip.towers import model_config, weight_file
 from ..text.descriptions import find_descriptions
 from ..utils.plain import plain, sha256
 from .table import COLUMNS, Row, Table

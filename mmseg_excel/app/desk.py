@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..inferencer import Answer, EncodedImage, ExCELInferencer, Settings
+from ..inference.inferencer import Answer, EncodedImage, Settings, TagInferencer
 from ..visualization.attention import Point, attention_from, attention_matrices
 
 ATTENTION = ('q-k', 'SVC', 'SVC + LVC')
@@ -36,7 +36,7 @@ class Desk:
         capacity: Encoded pictures that are remembered, the last ones asked about. Default: 4.
     """
 
-    def __init__(self, inferencer: ExCELInferencer, capacity: int = 4) -> None:
+    def __init__(self, inferencer: TagInferencer, capacity: int = 4) -> None:
         self.inferencer = inferencer
         self.capacity = capacity
         self._encoded: OrderedDict[str, EncodedImage] = OrderedDict()

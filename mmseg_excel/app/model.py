@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..inferencer import ExCELInferencer, read_config
+from ..inference.inferencer import TagInferencer, read_config
 from ..text.class_texts import all_texts
 from ..text.descriptions import load_descriptions
 from ..text.vocabulary import get_vocabulary
@@ -22,7 +22,7 @@ def load_model(
     pretrained: str | None = None,
     descriptions: str | Path | None = None,
     device: str | None = None,
-) -> ExCELInferencer:
+) -> TagInferencer:
     """Build an inferencer from what a command line says.
 
     Args:
@@ -46,7 +46,7 @@ def load_model(
             cfg.model.backbone[key] = value
     if descriptions is not None:
         _describe(cfg, descriptions, keep_classes=checkpoint is not None)
-    return ExCELInferencer(cfg, checkpoint, device)
+    return TagInferencer(cfg, checkpoint, device)
 
 
 def _describe(cfg: Config, source: str | Path, keep_classes: bool) -> None:

@@ -16,7 +16,7 @@ os.environ.setdefault('GRADIO_RUN_HISTORY', 'False')
 import gradio as gr  # noqa: E402
 import numpy as np  # noqa: E402
 
-from ..inferencer import Settings  # noqa: E402
+from ..inference.inferencer import Settings  # noqa: E402
 from ..utils.bad_input import BadInput  # noqa: E402
 from ..utils.checks import check_flag, check_number, check_whole  # noqa: E402
 from ..visualization.attention import Point  # noqa: E402

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..inferencer import Answer
+from ..inference.inferencer import Answer
+from ..inference.label_map import LabelMap
 from ..visualization.attention import Point
 from ..visualization.figure import heat_overlay, stretched
-from ..visualization.label_map import LabelMap
 
 SMALLEST = 320  # longest side of a picture on the page, in pixels
 Captioned = tuple[np.ndarray, str]

@@ -6,10 +6,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ..distributed import unwrapped
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
 from ..utils.class_lists import check_same_classes
+from ..utils.distributed import unwrapped
 
 
 @HOOKS.register_module()

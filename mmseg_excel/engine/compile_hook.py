@@ -8,10 +8,10 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.utils import digit_version
 
-from ..distributed import unwrapped
 from ..models.trained_segmentor import TrainedSegmentor
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
+from ..utils.distributed import unwrapped
 
 OLDEST_TORCH = '2.6'
 

@@ -6,10 +6,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ..distributed import unwrapped
 from ..models.trained_segmentor import Phase
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_whole
+from ..utils.distributed import unwrapped
 
 
 @HOOKS.register_module()

@@ -11,10 +11,10 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 
-from ..distributed import unwrapped
 from ..models.tag_segmentor import TagSegmentor
 from ..utils.checkpoints import check_tensors, naming, read_tensors
 from ..utils.checks import check_flag
+from ..utils.distributed import unwrapped
 from .claim import Claim, claim_run
 from .recipe import recipe_of
 from .resumable import check_optimizer

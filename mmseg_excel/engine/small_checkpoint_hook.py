@@ -16,10 +16,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ..distributed import unwrapped
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
 from ..utils.checkpoints import read_checkpoint
+from ..utils.distributed import unwrapped
 from ..version import __version__
 
 

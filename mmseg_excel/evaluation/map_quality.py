@@ -10,8 +10,8 @@ from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..clip.frozen_clip import CLIPTrace
 from ..models.attribute_text_head import AttributeTextHead
-from ..models.clip_backbone import CLIPTrace
 from ..models.excel import ExCEL
 from ..models.pseudo_label import pack_tags
 from ..models.svc_neck import SVCNeck

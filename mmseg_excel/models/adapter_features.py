@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from .clip_backbone import CLIPTrace
+from ..clip.frozen_clip import CLIPTrace
 from .svc_neck import Calibration
 
 

@@ -14,8 +14,8 @@ from ..text.vocabulary import Vocabulary, get_vocabulary
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_number, check_text, check_whole
 from ..utils.plain import sha256
+from ..utils.room import Room
 from . import ranges
-from .room import Room
 
 #: What of the identity of class texts says what they were made of.
 ORIGIN = ('encoder', 'sentences')

@@ -12,12 +12,12 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..clip.frozen_clip import CLIPTrace
 from ..utils.checks import check_number, check_whole
+from ..utils.room import Room
 from . import ranges
 from .affinity import last_attention
-from .clip_backbone import CLIPTrace
 from .pseudo_label import refine_tagged, stretched
-from .room import Room
 from .room_checks import check_attention
 from .tag_segmentor import TagSegmentor
 

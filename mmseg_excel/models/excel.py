@@ -8,11 +8,11 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..clip.frozen_clip import CLIPTrace
 from ..utils.bad_input import BadInput
 from .adapter_features import features_changed_in_place
 from .affinity import last_attention
 from .attribute_text_head import AttributeTextHead
-from .clip_backbone import CLIPTrace
 from .gradient_cam_head import GradientCAMHead
 from .lvc_adapter import dynamic_relation
 from .room_checks import check_neck

@@ -6,8 +6,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..clip.frozen_clip import CLIPTrace
 from .attribute_text_head import AttributeTextHead
-from .clip_backbone import CLIPTrace
 from .gradient_cam import gradient_cams, normalise_twice
 from .pseudo_label import pack_tags
 

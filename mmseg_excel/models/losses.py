@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..distributed import share_of_global_mean
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_whole, shown
+from ..utils.distributed import share_of_global_mean
 
 LOSS_WEIGHT = '[0, 1e6]'
 

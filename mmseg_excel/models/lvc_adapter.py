@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..distributed import global_mean
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_whole
+from ..utils.distributed import global_mean
+from ..utils.room import Room
 from . import ranges
-from .room import Room
 
 
 @MODELS.register_module()

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..ops.pixel_adaptive import PixelAdaptiveRefinement
 from ..utils.checks import check_keys, check_number
+from ..utils.room import Room
 from . import ranges
 from .affinity import refine_maps, transition_matrix
-from .pixel_adaptive import PixelAdaptiveRefinement
-from .room import Room
 
 PAR_SETTINGS = tuple(inspect.signature(PixelAdaptiveRefinement).parameters)
 

@@ -9,4 +9,3 @@ CALIBRATED_BLOCKS = BLOCKS  # N_svc; 0 is plain CLIP
 ATTRIBUTE_WEIGHT = '[0, 1e6]'  # λ
 KEEP_RATIO = '(0, 1]'  # K_r
 BOX_THRESHOLD = '[0, 1]'  # τ
-PAR_ITERATIONS = '[0, 1000]'  # 0 leaves maps as they are

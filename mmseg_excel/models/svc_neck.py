@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..clip.frozen_clip import CLIPTrace
+from ..clip.transformer_block import BlockTrace
+from ..ops.attention import sum_heads
+from ..ops.token_linear import token_linear
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_whole
+from ..utils.room import Room
 from . import ranges
-from .clip_backbone import CLIPTrace
-from .room import Room
-from .token_linear import token_linear
-from .transformer_block import BlockTrace, sum_heads
 
 # The similarities averaged with equal weights w_i into the calibrated attention (method 3).
 SIMILARITIES = {

@@ -13,13 +13,14 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from ..clip.frozen_clip import FrozenCLIP, pad_to_multiple
 from ..utils.bad_input import BadInput
 from ..utils.building import build
 from ..utils.checks import check_flag, shown
 from ..utils.class_lists import check_same_classes
 from ..utils.plain import plain, sha256_of_tensors
+from ..utils.room import check_init_cfg
 from .attribute_text_head import AttributeTextHead
-from .clip_backbone import FrozenCLIP, pad_to_multiple
 from .config_checks import check_preprocessor, check_test_cfg, check_train_cfg
 from .gradient_cam_head import GradientCAMHead
 from .input_checks import (
@@ -32,7 +33,6 @@ from .input_checks import (
 )
 from .provenance import WholeCheckpoints
 from .pseudo_label import PseudoLabeler, PseudoLabels
-from .room import check_init_cfg
 from .room_checks import check_texts
 
 Built = TypeVar('Built', bound=nn.Module)

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from ..ops.resize import resize_by_products
 from .input_checks import check_images, check_samples, check_shapes
 from .losses import DiversityLoss
 from .lvc_adapter import LVCAdapter, predicted_affinity
 from .pseudo_label import PseudoLabels
-from .resize import resize_by_products
 from .room_checks import check_trained_rooms
 from .tag_segmentor import TagSegmentor, built
 from .transformer_head import TransformerHead

@@ -8,11 +8,11 @@ from mmseg.registry import MODELS
 from open_clip.transformer import LayerNorm, QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 
+from ..clip.transformer_block import run_block
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_keys, check_number, check_whole, shown
+from ..utils.room import check_init_cfg
 from . import ranges
-from .room import check_init_cfg
-from .transformer_block import run_block
 
 BASE_SETTINGS = tuple(
     'num_classes loss_decode dropout_ratio align_corners ignore_index init_cfg'.split()

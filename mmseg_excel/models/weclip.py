@@ -6,10 +6,10 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..clip.frozen_clip import CLIPTrace
 from ..utils.checks import check_whole
 from .adapter_features import clean_features
 from .affinity import last_attention
-from .clip_backbone import CLIPTrace
 from .lvc_adapter import LVCAdapter
 from .room_checks import check_attention
 from .trained_segmentor import TrainedSegmentor

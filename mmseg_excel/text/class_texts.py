@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..clip.tokens import CONTEXT_LENGTH, is_cut
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_whole, shown
 from .attribute_bank import TextEncoder, encode, get_attribute_bank
@@ -19,7 +20,6 @@ from .attributes import (
     hunt_attributes,
 )
 from .descriptions import Descriptions, load_descriptions, sentence_text
-from .tokens import CONTEXT_LENGTH, is_cut
 from .vocabulary import Vocabulary
 
 MODES = ('attributes', 'global', 'fuse')

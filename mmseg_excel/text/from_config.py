@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..clip import load_clip
+from ..clip.towers import load_clip
 from ..utils.bad_input import BadInput
 from .inspection import TextReport, inspect_texts
 from .vocabulary import get_vocabulary

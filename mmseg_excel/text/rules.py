@@ -11,9 +11,9 @@ import textwrap
 from collections.abc import Sequence
 from functools import cache
 
-from ..arguments import Parser
+from ..clip.tokens import CONTEXT_LENGTH, count_tokens
+from ..utils.arguments import Parser
 from .descriptions import Descriptions, load_descriptions, sentence_text
-from .tokens import CONTEXT_LENGTH, count_tokens
 
 NUM_SENTENCES = 20  # ExCEL supplement, section 1
 MIN_WORDS, MAX_WORDS = 8, 25

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..clip.tokens import CONTEXT_LENGTH, is_cut
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
-from .tokens import CONTEXT_LENGTH, is_cut
 
 #: Template of every class prompt (ExCEL supplement, section 1).
 TEMPLATE = 'a clean origami {}.'

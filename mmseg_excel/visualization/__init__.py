@@ -1,6 +1,6 @@
 """Pictures of maps and labels."""
 
+from ..inference.panel import paint_labels, save_panel
 from .hook import PseudoLabelVisualizationHook
-from .panel import paint_labels, save_panel
 
 __all__ = ['PseudoLabelVisualizationHook', 'paint_labels', 'save_panel']

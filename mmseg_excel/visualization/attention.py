@@ -13,13 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..inferencer import EncodedImage, ExCELInferencer
+from ..inference.inferencer import EncodedImage, TagInferencer
+from ..inference.panel import HEAT_MAP
 from ..models.lvc_adapter import dynamic_relation
-from ..models.transformer_block import softmax_attention
+from ..ops.attention import softmax_attention
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole
 from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, with_notice
-from .panel import HEAT_MAP
 from .subject import Subject
 
 CORRELATIONS = {'q-k': 'qk', 'q-q': 'qq', 'k-k': 'kk', 'v-v': 'vv'}
@@ -28,7 +28,7 @@ Point = tuple[float, float]
 
 @torch.no_grad()
 def attention_matrices(
-    inferencer: ExCELInferencer, image: EncodedImage, num_layers: int | None = None
+    inferencer: TagInferencer, image: EncodedImage, num_layers: int | None = None
 ) -> dict[str, Tensor]:
     """How patches attend to each other, (P, P) each, rows are queries.
 
@@ -91,7 +91,7 @@ def scaled(values: Tensor, quantile: float = 0.99) -> Tensor:
     return ((values - low) / (high - low + 1e-12)).clamp(0, 1)
 
 
-def strongest_point(inferencer: ExCELInferencer, subject: Subject) -> Point:
+def strongest_point(inferencer: TagInferencer, subject: Subject) -> Point:
     """Middle (x, y) of the patch where the map of the first tag is strongest."""
     if not subject.tags:
         raise BadInput(f"'{subject.image.name}' shows no class to look from: give a point.")
@@ -103,7 +103,7 @@ def strongest_point(inferencer: ExCELInferencer, subject: Subject) -> Point:
 
 
 def attention_figure(
-    inferencer: ExCELInferencer,
+    inferencer: TagInferencer,
     subjects: Sequence[Subject],
     points: Sequence[Point] | None = None,
 ) -> Figure:
@@ -168,7 +168,7 @@ def _draw_star(axis: Axes, point: Point) -> None:
     )
 
 
-def _caption(inferencer: ExCELInferencer) -> str:
+def _caption(inferencer: TagInferencer) -> str:
     blocks = inferencer.model.neck.num_layers
     return (
         'Attention from the patch at the red star (upper row) and between all pairs of patches '

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..inferencer import EncodedImage, ExCELInferencer
+from ..inference.inferencer import EncodedImage, TagInferencer
 from ..models.attribute_text_head import patch_text_maps
 from ..text.attribute_bank import AttributeBank, encode
 from ..utils.bad_input import BadInput
@@ -37,7 +37,7 @@ class Attribute:
 
 
 def attributes_figure(
-    inferencer: ExCELInferencer, subjects: Sequence[Subject], count: int = 5
+    inferencer: TagInferencer, subjects: Sequence[Subject], count: int = 5
 ) -> Figure:
     """Responses of attributes, and the maps of the three kinds of text, one row a tag.
 
@@ -74,7 +74,7 @@ def attributes_figure(
     )
 
 
-def attributes_of(inferencer: ExCELInferencer, name: str, count: int) -> list[Attribute]:
+def attributes_of(inferencer: TagInferencer, name: str, count: int) -> list[Attribute]:
     """The attributes a class resembles most, strongest first."""
     bank = inferencer.attribute_bank
     vocabulary = inferencer.vocabulary
@@ -96,7 +96,7 @@ def nearest_sentence(bank: AttributeBank, index: int) -> str:
 
 @torch.no_grad()
 def attribute_responses(
-    inferencer: ExCELInferencer, image: EncodedImage, indices: Sequence[int]
+    inferencer: TagInferencer, image: EncodedImage, indices: Sequence[int]
 ) -> np.ndarray:
     """Maps of single attributes, which compete with all others and the backgrounds, (K, H, W)."""
     texts = inferencer.texts(inferencer.vocabulary, inferencer.settings)
@@ -109,7 +109,7 @@ def attribute_responses(
 
 
 def _row(
-    inferencer: ExCELInferencer, subject: Subject, tag: str, hunted: Sequence[Attribute]
+    inferencer: TagInferencer, subject: Subject, tag: str, hunted: Sequence[Attribute]
 ) -> list[np.ndarray]:
     pixels = subject.image.pixels
     responses = attribute_responses(inferencer, subject.image, [a.index for a in hunted])

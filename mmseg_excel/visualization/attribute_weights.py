@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..inference.panel import PLAIN_TEXT
 from ..utils.atomic import write_atomically
-from .panel import PLAIN_TEXT
 
 
 @matplotlib.rc_context(PLAIN_TEXT)

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..inferencer import ExCELInferencer, Settings
+from ..inference.inferencer import Settings, TagInferencer
 from ..utils.checks import check_sequence
 from .figure import grid_figure, heat_overlay, stretched, with_notice
 from .subject import Subject
 
 
-def ablation(inferencer: ExCELInferencer) -> dict[str, Settings]:
+def ablation(inferencer: TagInferencer) -> dict[str, Settings]:
     """Settings of each column, from plain CLIP to all the model has."""
     full = replace(inferencer.settings, dynamic=False)
     plain = replace(full, texts='global')
@@ -29,7 +29,7 @@ def ablation(inferencer: ExCELInferencer) -> dict[str, Settings]:
     return stages
 
 
-def cam_figure(inferencer: ExCELInferencer, subjects: Sequence[Subject]) -> Figure:
+def cam_figure(inferencer: TagInferencer, subjects: Sequence[Subject]) -> Figure:
     """Maps of every tag of some images, one row a tag.
 
     Args:

@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..inference.panel import HEAT_MAP, PLAIN_TEXT
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
-from .panel import HEAT_MAP, PLAIN_TEXT
 
 # Text stays text in PDF (TrueType, not outlines), so it can be searched and edited.
 STYLE = PLAIN_TEXT | {

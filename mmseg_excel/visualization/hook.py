@@ -16,12 +16,12 @@ from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ..distributed import unwrapped
 from ..evaluation.confusion import IGNORED, Scores, confusion_matrix, count_pairs
+from ..inference.panel import paint_labels, panel_pixels
 from ..models.trained_segmentor import TrainedSegmentor
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole
-from .panel import paint_labels, panel_pixels
+from ..utils.distributed import unwrapped
 
 COLUMNS = ('image', 'static map', 'dynamic map', 'pseudo label', 'prediction', 'truth')
 NO_MASK = torch.full((1, 1), IGNORED)

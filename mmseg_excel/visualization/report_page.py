@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..evaluation.published import PUBLISHED
-from ..inferencer import ExCELInferencer
+from ..inference.inferencer import TagInferencer
+from ..inference.panel import HEAT_MAP, PLAIN_TEXT
 from ..text.vocabulary import VOC_CLASSES
 from ..utils.bad_input import BadInput
 from ..utils.checkpoints import read_checkpoint
@@ -26,7 +27,6 @@ from ..utils.checks import check_whole, shown
 from ..utils.text_file import read_text
 from .convergence import COLOURS
 from .figure import heat_overlay, stretched
-from .panel import HEAT_MAP, PLAIN_TEXT
 from .report_style import STYLE
 from .run_scores import RunScores, score_run
 from .scalars import Curve, read_scalars
@@ -124,7 +124,7 @@ def report_page(
         check_whole('--images', most_images, '[1, inf)')
     check_whole('shown', shown, '[0, inf)')
     curves = read_scalars(work_dir.folder)
-    inferencer = ExCELInferencer(work_dir.config, work_dir.checkpoint, device)
+    inferencer = TagInferencer(work_dir.config, work_dir.checkpoint, device)
     result = score_run(inferencer, each_subject(inferencer, most_images))
     sections = [
         _notice(inferencer),
@@ -148,7 +148,7 @@ def _section(title: str, *parts: str) -> str:
     return f'<section><h2>{html.escape(title)}</h2>{"".join(parts)}</section>'
 
 
-def _notice(inferencer: ExCELInferencer) -> str:
+def _notice(inferencer: TagInferencer) -> str:
     return f'<p class="notice">{html.escape(inferencer.notice)}</p>' if inferencer.notice else ''
 
 
@@ -177,7 +177,7 @@ def _curves(scalars: Mapping[str, Curve]) -> list[str]:
     return ['<div class="grid">', *pictures, '</div>']
 
 
-def _score_table(inferencer: ExCELInferencer, result: RunScores) -> str:
+def _score_table(inferencer: TagInferencer, result: RunScores) -> str:
     scores, means = result.scores, result.scores.means()
     columns = {
         'IoU %': [*(100 * scores.iou).tolist(), means['mIoU']],
@@ -202,13 +202,13 @@ def _score_table(inferencer: ExCELInferencer, result: RunScores) -> str:
     return f'<div class="wide">{table}</div>'
 
 
-def _confusion(inferencer: ExCELInferencer, result: RunScores) -> str:
+def _confusion(inferencer: TagInferencer, result: RunScores) -> str:
     names = ('background', *inferencer.vocabulary.classes)
     caption = 'Pixels of each true class (row) by predicted class (column), in percent.'
     return _figure(_svg(_confusion_figure(result, names)), caption, 'wide')
 
 
-def _gallery(inferencer: ExCELInferencer, images: Sequence[tuple[float, int, str]]) -> list[str]:
+def _gallery(inferencer: TagInferencer, images: Sequence[tuple[float, int, str]]) -> list[str]:
     subjects = subjects_of_dataset(inferencer, [index for _, index, _ in images])
     parts = []
     for (score, _, name), subject in zip(images, subjects, strict=True):
@@ -217,7 +217,7 @@ def _gallery(inferencer: ExCELInferencer, images: Sequence[tuple[float, int, str
     return parts
 
 
-def _pictures(inferencer: ExCELInferencer, subject: Subject) -> str:
+def _pictures(inferencer: TagInferencer, subject: Subject) -> str:
     answer, pixels = subject.ask(inferencer), subject.image.pixels
     pictures = {
         'image': pixels,

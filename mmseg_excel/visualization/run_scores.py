@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.confusion import Scores, confusion_matrix, count_pairs
-from ..inferencer import ExCELInferencer
+from ..inference.inferencer import TagInferencer
 from ..utils.bad_input import BadInput
 from .subject import Subject
 
@@ -32,7 +32,7 @@ class RunScores:
         return Scores.from_confusion(self.matrix)
 
 
-def score_run(inferencer: ExCELInferencer, subjects: Iterable[Subject]) -> RunScores:
+def score_run(inferencer: TagInferencer, subjects: Iterable[Subject]) -> RunScores:
     """Predict and score images.
 
     Raises:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from ..inferencer import ExCELInferencer
+from ..inference.inferencer import TagInferencer
+from ..inference.label_map import LabelMap
 from ..utils.checks import check_sequence
 from .figure import grid_figure, with_notice
-from .label_map import LabelMap
 from .subject import Subject
 
 
-def segmentation_figure(inferencer: ExCELInferencer, subjects: Sequence[Subject]) -> Figure:
+def segmentation_figure(inferencer: TagInferencer, subjects: Sequence[Subject]) -> Figure:
     """Pseudo label and prediction of some images, one row an image.
 
     Args:
@@ -42,7 +42,7 @@ def segmentation_figure(inferencer: ExCELInferencer, subjects: Sequence[Subject]
 
 
 def label_maps(
-    inferencer: ExCELInferencer, subject: Subject, with_truth: bool
+    inferencer: TagInferencer, subject: Subject, with_truth: bool
 ) -> dict[str, LabelMap]:
     """Title and labels of each column after the image."""
     answer = subject.ask(inferencer)

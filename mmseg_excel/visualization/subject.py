@@ -10,12 +10,12 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 
-from ..inferencer import Answer, EncodedImage, ExCELInferencer, Settings
+from ..inference.inferencer import Answer, EncodedImage, Settings, TagInferencer
+from ..inference.label_map import LabelMap
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole, shown
 from ..utils.config_errors import setting_up
 from ..utils.config_parts import check_parts
-from .label_map import LabelMap
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Subject:
     classes: tuple[str, ...] | None = None
     truth: LabelMap | None = None
 
-    def ask(self, inferencer: ExCELInferencer, settings: Settings | None = None) -> Answer:
+    def ask(self, inferencer: TagInferencer, settings: Settings | None = None) -> Answer:
         """The model's answer."""
         return inferencer.ask(self.image, self.tags, self.classes, settings=settings)
 
 
 def subjects_of_files(
-    inferencer: ExCELInferencer, files: Sequence[str | Path], tags: Sequence[Sequence[str]]
+    inferencer: TagInferencer, files: Sequence[str | Path], tags: Sequence[Sequence[str]]
 ) -> list[Subject]:
     """Subjects of image files.
 
@@ -71,7 +71,7 @@ def subjects_of_files(
     ]
 
 
-def subjects_of_dataset(inferencer: ExCELInferencer, indices: Sequence[int]) -> list[Subject]:
+def subjects_of_dataset(inferencer: TagInferencer, indices: Sequence[int]) -> list[Subject]:
     """Subjects of the config's validation images, with their truth.
 
     Raises:
@@ -87,7 +87,7 @@ def subjects_of_dataset(inferencer: ExCELInferencer, indices: Sequence[int]) -> 
     return [_subject(inferencer, dataset, index) for index in indices]
 
 
-def each_subject(inferencer: ExCELInferencer, most: int | None = None) -> Iterator[Subject]:
+def each_subject(inferencer: TagInferencer, most: int | None = None) -> Iterator[Subject]:
     """Subjects of all the config's validation images, or of the first ones, one at a time."""
     if most is not None:
         check_whole('most', most, '[1, inf)')
@@ -96,13 +96,13 @@ def each_subject(inferencer: ExCELInferencer, most: int | None = None) -> Iterat
         yield _subject(inferencer, dataset, index)
 
 
-def _validation_images(inferencer: ExCELInferencer) -> BaseDataset:
+def _validation_images(inferencer: TagInferencer) -> BaseDataset:
     check_parts(inferencer.config, 'val_dataloader.dataset')
     with setting_up(inferencer.config):
         return DATASETS.build(inferencer.config.val_dataloader.dataset)
 
 
-def _subject(inferencer: ExCELInferencer, dataset, index: int) -> Subject:
+def _subject(inferencer: TagInferencer, dataset, index: int) -> Subject:
     info = dataset.get_data_info(index)
     truth = None
     if info.get('seg_map_path'):

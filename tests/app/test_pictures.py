@@ -3,7 +3,7 @@ import re
 import numpy as np
 
 from mmseg_excel.app.pictures import enlarged, enlargement, figures, legend, mark_point
-from mmseg_excel.visualization.label_map import LabelMap
+from mmseg_excel.inference.label_map import LabelMap
 
 
 def test_the_legend_tells_colour_name_and_share():

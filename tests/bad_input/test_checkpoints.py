@@ -20,7 +20,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
-from mmseg_excel.inferencer import ExCELInferencer, load_weights
+from mmseg_excel.inference.inferencer import TagInferencer, load_weights
 from mmseg_excel.models import ExCEL
 from mmseg_excel.utils.checkpoints import read_checkpoint
 
@@ -299,8 +299,8 @@ READERS = {
     'train.py --resume load_from': (
         resume_from, ['missing', 'empty', 'pickle with code', "optimiser's file"],
     ),
-    'ExCELInferencer': (
-        lambda folder, path: ExCELInferencer('excel_toy', path),
+    'TagInferencer': (
+        lambda folder, path: TagInferencer('excel_toy', path),
         ['missing', 'pickle with code', 'tensor of another shape', 'another CLIP'],
     ),
     'convert_checkpoint': (

@@ -14,9 +14,9 @@ import torch
 
 from mmseg_excel.ablation import ResultsFile, sweep
 from mmseg_excel.ablation.sweep import check_devices
-from mmseg_excel.cli import bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
-from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.utils.cli import bad_input_exits, bad_input_exits_while_working
 from mmseg_excel.visualization.attention import attention_figure, attention_matrices
 from mmseg_excel.visualization.attribute_responses import attributes_figure
 from mmseg_excel.visualization.cam import cam_figure
@@ -318,8 +318,8 @@ def test_is_refused_in_one_sentence(case, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope='module')
-def toy() -> ExCELInferencer:
-    return ExCELInferencer('excel_toy')
+def toy() -> TagInferencer:
+    return TagInferencer('excel_toy')
 
 
 @pytest.fixture(scope='module')

@@ -10,12 +10,12 @@ import pytest
 from mmseg.utils import register_all_modules
 
 from mmseg_excel.app.model import load_model
-from mmseg_excel.determinism import set_randomness
-from mmseg_excel.inferencer import ExCELInferencer, build_model, read_config
+from mmseg_excel.inference.inferencer import TagInferencer, build_model, read_config
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.utils.config_file import read_config_file, read_settings
 from mmseg_excel.utils.config_options import override
 from mmseg_excel.utils.config_parts import check_parts
+from mmseg_excel.utils.determinism import set_randomness
 
 from .case import Case
 
@@ -71,7 +71,7 @@ def pipe(folder: Path) -> object:
 FILES = [
     Case('no such file', lambda f: read_config_file(f / 'no.py'), r"no config '.*no\.py'"),
     Case('no such package config', lambda f: read_config('excel_vok'), 'packaged ones.*excel_voc'),
-    Case('no such file for an inferencer', lambda f: ExCELInferencer(f / 'no.py'), r'no\.py'),
+    Case('no such file for an inferencer', lambda f: TagInferencer(f / 'no.py'), r'no\.py'),
     Case('a folder', read_config_file, 'is a folder, not a config'),
     Case('a pipe', pipe, 'a device or a pipe, not a config'),
     Case('a device', lambda f: read_config_file('/dev/zero'), 'a device or a pipe'),
@@ -239,14 +239,14 @@ BUILDING = [
     Case('no backbone', building(model__backbone=None), '`model.backbone`'),
     Case('a preprocessor', building(model__data_preprocessor__mean=3), 'mean|DataPreProcessor'),
     Case('another segmentor', lambda f: build_model(read_config_file(PSEUDO)), 'text_head'),
-    Case('another segmentor to infer with', lambda f: ExCELInferencer(PSEUDO), 'text_head'),
-    Case('no test data', lambda f: ExCELInferencer(read_settings(TOY, dict(
+    Case('another segmentor to infer with', lambda f: TagInferencer(PSEUDO), 'text_head'),
+    Case('no test data', lambda f: TagInferencer(read_settings(TOY, dict(
         test_dataloader=None))), 'test_dataloader'),
     Case('texts of another segmentor', lambda f: inspect_config(read_config_file(PSEUDO)), 'text_'),
     Case('another segmentor for the page', lambda f: load_model(PSEUDO, model='ViT-B-32'), 'text_'),
     Case('texts of an empty config', lambda f: inspect_config({}), 'model.text_head'),
     *(
-        Case(f'device {device!r}', lambda f, d=device: ExCELInferencer(TOY, device=d), 'no device')
+        Case(f'device {device!r}', lambda f, d=device: TagInferencer(TOY, device=d), 'no device')
         for device in ('tpu', 'cuda:99', '', 3)
     ),
 ]  # fmt: skip

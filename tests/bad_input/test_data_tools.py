@@ -18,8 +18,9 @@ from mmseg_excel.datasets.masks import write_mask
 from mmseg_excel.datasets.prepare import prepare_voc
 from mmseg_excel.datasets.prepare.sbd import read_sbd_mask
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
-from mmseg_excel.evaluation import ConfusionMatrixMetric, VOCServerExport
+from mmseg_excel.evaluation import ConfusionMatrixMetric
 from mmseg_excel.evaluation.folders import score_folder
+from mmseg_excel.export import VOCServerExport
 
 from ..datasets.voc_devkit import make_voc_devkit
 from .case import Case, tool

@@ -23,12 +23,12 @@ from mmseg.utils import register_all_modules
 from PIL import Image
 
 from mmseg_excel.ablation import ResultsFile
-from mmseg_excel.clip import load_clip
-from mmseg_excel.datasets.prepare.pseudo_labels import export_pseudo_labels
+from mmseg_excel.clip.towers import load_clip
 from mmseg_excel.datasets.tag_tables import write_tag_table
 from mmseg_excel.engine import ClassNamesHook
 from mmseg_excel.engine.class_names_hook import check_dataset
-from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.export.pseudo_labels import export_pseudo_labels
+from mmseg_excel.inference.inferencer import TagInferencer
 from mmseg_excel.text.attribute_bank import default_cache_dir, get_attribute_bank, load_bank
 from mmseg_excel.text.vocabulary import VOC_CLASSES
 from mmseg_excel.utils.records import claim, record_path
@@ -505,7 +505,7 @@ def inferencer(changed: str, classes: tuple[str, ...]) -> Callable[[Path], objec
         bad = dict(dataset=good['dataset'] | dict(classes=classes))
         loaders = {f'{name}_dataloader': good for name in ('train', 'val', 'test')}
         config = dict(model=golden_config(), **loaders | {f'{changed}_dataloader': bad})
-        return ExCELInferencer(Config(config), device='cpu')
+        return TagInferencer(Config(config), device='cpu')
 
     return act
 

@@ -18,6 +18,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import register_all_modules
 
 from mmseg_excel.datasets.transforms import ResizeToPatches
+from mmseg_excel.densecrf import CLIPESDenseCRF, CRFPool, DenseCRF, ResumableTestLoop
 from mmseg_excel.engine import (
     AtomicCheckpointHook,
     CompileHook,
@@ -25,12 +26,12 @@ from mmseg_excel.engine import (
     WarmupPolyLR,
     compile_hook,
 )
-from mmseg_excel.inferencer import ExCELInferencer, Settings, read_config
+from mmseg_excel.inference import LogitTTAModel
+from mmseg_excel.inference.inferencer import Settings, TagInferencer, read_config
 from mmseg_excel.models import (
     AttributeTextHead,
     BalancedCrossEntropyLoss,
     DiversityLoss,
-    ExCELTTAModel,
     FrozenCLIP,
     LVCAdapter,
     PseudoLabeler,
@@ -38,8 +39,7 @@ from mmseg_excel.models import (
     TransformerHead,
 )
 from mmseg_excel.models.clip_es import HalfScoreLabeler
-from mmseg_excel.models.pixel_adaptive import PixelAdaptiveRefinement
-from mmseg_excel.postprocess import CLIPESDenseCRF, CRFPool, DenseCRF, ExCELTestLoop
+from mmseg_excel.ops.pixel_adaptive import PixelAdaptiveRefinement
 from mmseg_excel.utils.checks import shown
 from mmseg_excel.visualization.hook import PseudoLabelVisualizationHook
 
@@ -277,8 +277,8 @@ ROOMS = [
         ),
     ),
     *cases_of(
-        'ExCELTestLoop',
-        lambda **settings: ExCELTestLoop(None, None, None, **settings),
+        'ResumableTestLoop',
+        lambda **settings: ResumableTestLoop(None, None, None, **settings),
         dict(
             workers=optional_whole('[1, 1024]', 0, -1),
             queue_size=optional_whole('[1, 1024]', 0, -1),
@@ -286,8 +286,8 @@ ROOMS = [
         ),
     ),
     *cases_of(
-        'ExCELTTAModel',
-        lambda **settings: ExCELTTAModel(toy_model(), **settings),
+        'LogitTTAModel',
+        lambda **settings: LogitTTAModel(toy_model(), **settings),
         dict(
             size=whole('[1, 4096]', 0, -64, 10**6),
             scales=((None, [], 1.0, '1', [0], [-1], [NAN], [INF], ['1'], [True]), 'must be'),
@@ -634,28 +634,28 @@ SEGMENTOR = [
     ),
     refused(
         'views that cut patches',
-        lambda: ExCELTTAModel(toy_model(), size=64, scales=(0.7,)),
+        lambda: LogitTTAModel(toy_model(), size=64, scales=(0.7,)),
         '45x45 pixels does not consist of whole patches: choose size and scales',
     ),
     refused(
         'views of a million pixels a side',
-        lambda: ExCELTTAModel(toy_model(), 4000, [100]),
-        'ExCELTTAModel.size times one of its scales is 400000',
+        lambda: LogitTTAModel(toy_model(), 4000, [100]),
+        'LogitTTAModel.size times one of its scales is 400000',
     ),
     refused(
         'views of no model',
-        lambda: ExCELTTAModel(None),
-        "ExCELTTAModel.module is None, but must be a dict with a 'type'",
+        lambda: LogitTTAModel(None),
+        "LogitTTAModel.module is None, but must be a dict with a 'type'",
     ),
     refused(
         'views by sliding windows',
-        lambda: ExCELTTAModel(dict(toy_config().model, test_cfg=dict(mode='slide'))),
+        lambda: LogitTTAModel(dict(toy_config().model, test_cfg=dict(mode='slide'))),
         'no sliding windows',
     ),
     refused(
         'loop with another post-processor',
-        lambda: ExCELTestLoop(None, None, None, post_processor=dict(type='SVCNeck')),
-        'ExCELTestLoop.post_processor is .* must be a DenseCRF',
+        lambda: ResumableTestLoop(None, None, None, post_processor=dict(type='SVCNeck')),
+        'ResumableTestLoop.post_processor is .* must be a DenseCRF',
     ),
 ]
 
@@ -857,8 +857,8 @@ def pooled(given):
 
 
 @cache
-def inferencer() -> ExCELInferencer:
-    return ExCELInferencer(toy_config(), device='cpu')
+def inferencer() -> TagInferencer:
+    return TagInferencer(toy_config(), device='cpu')
 
 
 @cache
@@ -989,14 +989,14 @@ QUESTIONS = [
     *(
         refused(
             f'device {device!r}',
-            lambda device=device: ExCELInferencer('excel_toy', None, device),
+            lambda device=device: TagInferencer('excel_toy', None, device),
             'is no device of this machine: choose from',
         )
         for device in ('cuda:99', 'gpu', '', 3, 'meta', 'cpu:x')
     ),
     *(
         refused(
-            f'config {config!r}', lambda config=config: ExCELInferencer(config, device='cpu'), says
+            f'config {config!r}', lambda config=config: TagInferencer(config, device='cpu'), says
         )
         for config, says in (
             (None, 'A config is given by the name of its file, not by None'),
@@ -1010,22 +1010,22 @@ QUESTIONS = [
     ),
     refused(
         'config of another segmentor',
-        lambda: ExCELInferencer(Config(toy_config().to_dict() | dict(model=dict(type='Nothing')))),
+        lambda: TagInferencer(Config(toy_config().to_dict() | dict(model=dict(type='Nothing')))),
         'The config',
     ),
     refused(
         'config without its rooms',
-        lambda: ExCELInferencer(Config(toy_config().to_dict() | dict(model=dict(type='ExCEL')))),
+        lambda: TagInferencer(Config(toy_config().to_dict() | dict(model=dict(type='ExCEL')))),
         'The config does not set `model.backbone`, which this needs',
     ),
     question(
         'checkpoint is missing',
-        lambda folder: ExCELInferencer(toy_config(), folder / 'iter_3.pth', 'cpu'),
+        lambda folder: TagInferencer(toy_config(), folder / 'iter_3.pth', 'cpu'),
         'iter_3.pth',
     ),
     question(
         'checkpoint is a text',
-        lambda folder: ExCELInferencer(toy_config(), file_in(folder), 'cpu'),
+        lambda folder: TagInferencer(toy_config(), file_in(folder), 'cpu'),
         'file',
     ),
 ]

@@ -106,7 +106,7 @@ def ownerless_blocks() -> list[str]:
 
 
 def main(folder: Path, seed: int, kills: int) -> None:
-    import mmseg_excel.inferencer  # noqa: F401
+    import mmseg_excel.inference.inferencer  # noqa: F401
 
     iterations = max(ITERATIONS, kills + 2)
     shared_memory = set(ownerless_blocks())

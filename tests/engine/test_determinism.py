@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
-from mmseg_excel.determinism import set_randomness
+from mmseg_excel.utils.determinism import set_randomness
 
 ROOT = Path(__file__).parents[2]
 ITERATIONS = 9

@@ -16,7 +16,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import register_all_modules
 
 import mmseg_excel  # noqa: F401
-from mmseg_excel.reference_names import from_reference
+from mmseg_excel.export.reference_names import from_reference
 
 from .reference import decoder_state, golden_tensor, tiny_clip_state
 

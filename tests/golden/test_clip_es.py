@@ -10,9 +10,10 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmseg_excel.datasets.transforms import ResizeToPatches
-from mmseg_excel.models.affinity import confident_boxes, last_attention, transition_matrix
-from mmseg_excel.postprocess.clip_es_crf import CLIPESDenseCRF, wrapped_bytes
-from mmseg_excel.postprocess.crf_pool import named_channels
+from mmseg_excel.densecrf.clip_es_crf import CLIPESDenseCRF, wrapped_bytes
+from mmseg_excel.densecrf.pool import named_channels
+from mmseg_excel.models.affinity import last_attention, transition_matrix
+from mmseg_excel.ops.boxes import confident_boxes
 from mmseg_excel.text.vocabulary import get_vocabulary
 
 from .family import arrays, tensor

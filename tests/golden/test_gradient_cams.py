@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmseg_excel.clip import load_clip
+from mmseg_excel.clip.towers import load_clip
 from mmseg_excel.models.gradient_cam import gradient_cams, normalise_twice
 
 from .family import arrays, tensor

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
-from mmseg_excel.models.affinity import confident_boxes, refine_maps, transition_matrix
+from mmseg_excel.models.affinity import refine_maps, transition_matrix
 from mmseg_excel.models.lvc_adapter import dynamic_relation, predicted_affinity
-from mmseg_excel.models.pixel_adaptive import PixelAdaptiveRefinement
 from mmseg_excel.models.pseudo_label import pack_tags, score_stack
 from mmseg_excel.models.trained_segmentor import Phase
+from mmseg_excel.ops.boxes import confident_boxes
+from mmseg_excel.ops.pixel_adaptive import PixelAdaptiveRefinement
 
 from ..tolerance import FEATURES, GRADIENTS, LOSSES, assert_same_labels
 from .model import build_golden_model, golden_samples, max_error
@@ -275,7 +276,7 @@ def _box_masks(boxes: np.ndarray, shape: torch.Size) -> torch.Tensor:
 
 
 def _reference_gradients(model) -> dict[str, torch.Tensor]:
-    from mmseg_excel.reference_names import from_reference
+    from mmseg_excel.export.reference_names import from_reference
 
     ours = dict(model.named_parameters())
     return {

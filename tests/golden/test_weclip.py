@@ -10,9 +10,10 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmseg_excel.engine import WarmupPolyLR
-from mmseg_excel.models.affinity import confident_boxes, last_attention, transition_matrix
+from mmseg_excel.models.affinity import last_attention, transition_matrix
 from mmseg_excel.models.lvc_adapter import predicted_affinity
 from mmseg_excel.models.trained_segmentor import Phase
+from mmseg_excel.ops.boxes import confident_boxes
 
 from .family import arrays, tensor
 from .model import golden_samples, max_error
@@ -182,7 +183,7 @@ def _inference_image() -> torch.Tensor:
 
 
 def _reference_gradients(model) -> dict[str, torch.Tensor]:
-    from mmseg_excel.reference_names import from_reference
+    from mmseg_excel.export.reference_names import from_reference
 
     ours = dict(model.named_parameters())
     names = GOLDEN['grad_param_names']

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from mmseg.registry import MODELS
 
-from mmseg_excel.reference_names import from_reference
+from mmseg_excel.export.reference_names import from_reference
 
 from .family import tensor
 from .model import golden_config

@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.literal import pseudo_labels as literal
-from mmseg_excel.models.affinity import confident_boxes, refine_maps, transition_matrix
+from mmseg_excel.models.affinity import refine_maps, transition_matrix
 from mmseg_excel.models.pseudo_label import PseudoLabeler
+from mmseg_excel.ops.boxes import confident_boxes
 from tests.tolerance import assert_near, assert_same_labels
 
 THRESHOLDS = (0.0, 0.5, 0.79, 0.88, 1.0)

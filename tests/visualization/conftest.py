@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.inference.inferencer import TagInferencer
 from tests.golden.model import build_golden_model, golden_config
 
 
@@ -48,8 +48,8 @@ def checkpoint(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def inferencer(golden_cfg, checkpoint) -> ExCELInferencer:
-    return ExCELInferencer(golden_cfg, checkpoint, device='cpu')
+def inferencer(golden_cfg, checkpoint) -> TagInferencer:
+    return TagInferencer(golden_cfg, checkpoint, device='cpu')
 
 
 @pytest.fixture(scope='session')

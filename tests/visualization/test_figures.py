@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from mmseg_excel.evaluation.map_quality import static_maps
+from mmseg_excel.inference.label_map import LabelMap
 from mmseg_excel.models import SVCNeck
 from mmseg_excel.models.affinity import last_attention
 from mmseg_excel.visualization.attention import (
@@ -25,7 +26,6 @@ from mmseg_excel.visualization.attribute_responses import (
 from mmseg_excel.visualization.cam import ablation
 from mmseg_excel.visualization.convergence import convergence_figure
 from mmseg_excel.visualization.figure import heat_overlay, save_figure, stretched
-from mmseg_excel.visualization.label_map import LabelMap
 from mmseg_excel.visualization.scalars import read_scalars
 from mmseg_excel.visualization.segmentation import label_maps, legend_of
 from mmseg_excel.visualization.subject import Subject, subjects_of_files

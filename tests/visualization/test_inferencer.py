@@ -10,7 +10,7 @@ from mmseg.apis import MMSegInferencer
 from mmseg.structures import SegDataSample
 from PIL import Image
 
-from mmseg_excel.inferencer import CONFIGS, ExCELInferencer
+from mmseg_excel.inference.inferencer import CONFIGS, TagInferencer
 from mmseg_excel.text.class_texts import build_class_texts
 from tests.tolerance import assert_near, assert_same_labels
 
@@ -105,7 +105,7 @@ def test_an_image_without_tags_is_background(inferencer, image):
 
 
 def test_training_free(golden_cfg, picture):
-    inferencer = ExCELInferencer(golden_cfg, device='cpu')
+    inferencer = TagInferencer(golden_cfg, device='cpu')
     image = inferencer.encode(picture)
     answer = inferencer.ask(image, TAGS)
     assert answer.prediction is None and not answer.settings.dynamic
@@ -144,10 +144,10 @@ def test_saved_files_hold_the_answer(inferencer, picture_file, tmp_path):
         (lambda i, p, t: i(np.zeros((4, 4), np.uint8), TAGS), 'uint8 BGR of shape'),
         (lambda i, p, t: i(t, TAGS), 'holds no image'),
         (lambda i, p, t: i(_text_named_jpg(t), TAGS), 'text.jpg is not a readable image'),
-        (lambda i, p, t: ExCELInferencer('excel_mars'), "no config 'excel_mars'.*excel_voc"),
-        (lambda i, p, t: ExCELInferencer(i.config, t / 'no.pth'), "no checkpoint '.*no.pth'"),
-        (lambda i, p, t: ExCELInferencer(i.config, _text_named_jpg(t)), 'could not be read as a'),
-        (lambda i, p, t: ExCELInferencer(i.config, _stranger(t)), 'does not fit the config'),
+        (lambda i, p, t: TagInferencer('excel_mars'), "no config 'excel_mars'.*excel_voc"),
+        (lambda i, p, t: TagInferencer(i.config, t / 'no.pth'), "no checkpoint '.*no.pth'"),
+        (lambda i, p, t: TagInferencer(i.config, _text_named_jpg(t)), 'could not be read as a'),
+        (lambda i, p, t: TagInferencer(i.config, _stranger(t)), 'does not fit the config'),
     ],
 )
 def test_bad_input_is_named(inferencer, picture, tmp_path, call, message):
@@ -178,7 +178,7 @@ def test_mmseg_inferencer_works_with_our_config(golden_cfg, checkpoint, picture,
 
 def test_mmseg_inferencer_works_with_a_packaged_recipe(picture, tmp_path):
     """The toy recipe as it is, and a checkpoint of it."""
-    ours = ExCELInferencer('excel_toy', device='cpu')
+    ours = TagInferencer('excel_toy', device='cpu')
     torch.save(dict(state_dict=ours.model.state_dict()), tmp_path / 'toy.pth')
     theirs = MMSegInferencer(
         str(CONFIGS / 'excel_toy.py'), str(tmp_path / 'toy.pth'), device='cpu', scope='mmseg'
@@ -209,7 +209,7 @@ def config_of_any_size(golden_cfg, **preprocessor):
     scope='module', params=[{}, dict(test_cfg=dict(size=(80, 128)))], ids=['', 'padded']
 )
 def any_size(request, golden_cfg, checkpoint):
-    return ExCELInferencer(config_of_any_size(golden_cfg, **request.param), checkpoint, 'cpu')
+    return TagInferencer(config_of_any_size(golden_cfg, **request.param), checkpoint, 'cpu')
 
 
 @pytest.mark.parametrize('half', [False, True], ids=['float32', 'bfloat16'])
@@ -245,7 +245,7 @@ def _preprocessed(inferencer, pixels):
 def test_padding_by_the_data_preprocessor_does_not_reach_the_answer(golden_cfg, picture):
     """Labels of padding are cut off, not squeezed into the image."""
     config = config_of_any_size(golden_cfg, test_cfg=dict(size_divisor=64))
-    inferencer = ExCELInferencer(config, device='cpu')
+    inferencer = TagInferencer(config, device='cpu')
     inputs, samples = _preprocessed(inferencer, np.ascontiguousarray(picture[:61, :96]))
     with torch.no_grad():
         whole = inferencer.model.encode_decode(inputs)

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from mmseg_excel.clip import ASSETS
+from mmseg_excel.clip.towers import ASSETS
 
 NOTEBOOK = Path(__file__).parents[2] / 'docs/inferencer.ipynb'
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.confusion import Scores
-from mmseg_excel.inferencer import ExCELInferencer
+from mmseg_excel.inference.inferencer import TagInferencer
 from mmseg_excel.visualization.run_scores import score_run
 from mmseg_excel.visualization.scalars import read_scalars
 from mmseg_excel.visualization.subject import each_subject
@@ -94,7 +94,7 @@ def test_the_page_is_whole_and_alone(page):
 
 def test_the_page_tells_the_scores(page, work_dir):
     """Numbers equal those counted anew, class by class, from the predictions."""
-    inferencer = ExCELInferencer(work_dir / 'golden.py', work_dir / 'iter_400.pth', 'cpu')
+    inferencer = TagInferencer(work_dir / 'golden.py', work_dir / 'iter_400.pth', 'cpu')
     counts = np.zeros((21, 22), np.int64)
     for subject in each_subject(inferencer):
         mask = np.asarray(Image.open(_mask(work_dir, subject.image.name)))
@@ -112,7 +112,7 @@ def _mask(work_dir: Path, name: str) -> Path:
 
 
 def test_worst_comes_first(work_dir):
-    inferencer = ExCELInferencer(work_dir / 'golden.py', work_dir / 'iter_400.pth', 'cpu')
+    inferencer = TagInferencer(work_dir / 'golden.py', work_dir / 'iter_400.pth', 'cpu')
     images = score_run(inferencer, each_subject(inferencer)).images
     assert [score for score, _, _ in images] == sorted(score for score, _, _ in images)
     assert {name for _, _, name in images} == set(VAL)
@@ -165,7 +165,7 @@ def test_images_without_masks_are_not_scored(work_dir):
     config.val_dataloader.dataset.pipeline = [
         step for step in config.val_dataloader.dataset.pipeline if step['type'] != 'LoadAnnotations'
     ]
-    inferencer = ExCELInferencer(config, work_dir / 'iter_400.pth', 'cpu')
+    inferencer = TagInferencer(config, work_dir / 'iter_400.pth', 'cpu')
     with pytest.raises(ValueError, match='No validation image has a mask'):
         score_run(inferencer, each_subject(inferencer))
 

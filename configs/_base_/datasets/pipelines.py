@@ -17,7 +17,7 @@ test_pipeline = [
     dict(type='LoadImageTags'),
     dict(type='PackTaggedInputs'),
 ]
-# Images as they are: ExCELTTAModel makes the views, 320 x {1.0, 0.7, 1.2, 1.5} and their mirrors.
+# Images as they are: LogitTTAModel makes the views, 320 x {1.0, 0.7, 1.2, 1.5} and their mirrors.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadMask'),

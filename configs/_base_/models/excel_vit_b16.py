@@ -51,7 +51,7 @@ model = dict(
 label_crf = dict(type='DenseCRF')
 # `tools/test.py --tta`: logits of all views and their mirrors averaged, then DenseCRF.
 tta_model = dict(
-    type='ExCELTTAModel',
+    type='LogitTTAModel',
     size=320,
     scales=(1.0, 0.7, 1.2, 1.5),
     flip=True,

@@ -2,7 +2,7 @@
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=30000, val_interval=2000)
 val_cfg = dict(type='ValLoop')
 # DenseCRF runs in worker processes beside the model; interrupted tests go on.
-test_cfg = dict(type='ExCELTestLoop')
+test_cfg = dict(type='ResumableTestLoop')
 
 # The paper's learning rate is 1e-4; the reference trains adapter and decoder, which is all
 # that is trained, at ten times that.

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from mmseg_excel.clip import load_clip
+from mmseg_excel.clip.towers import load_clip
 from mmseg_excel.datasets.toy.captions import TEMPLATE
 from mmseg_excel.datasets.toy.scenes import generate_scene
 from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES

@@ -1,0 +1,61 @@
+"""The CRF of CLIP-ES, and the pixels it is sure of."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmseg.registry import MODELS
+
+from ..utils.checks import check_number
+from .dense_crf import DenseCRF, check_image, check_probabilities
+
+IGNORED = 255
+# Of BGR, in grey levels.
+MEAN = np.array([104.008, 116.669, 122.675], np.float32)
+
+
+@MODELS.register_module()
+class CLIPESDenseCRF(DenseCRF):
+    """DenseCRF as CLIP-ES's reference calls it (CLIP-ES's method page, section 9).
+
+    It sees the tagged classes' scores in half precision, which do not sum to one, and not the
+    photograph but bytes of it minus a mean, in which grey levels below the mean wrap around.
+
+    Args:
+        confidence: Pixels whose posterior stays below it are labelled 255. Default: 0.95.
+        **kwargs: Of :class:`DenseCRF`.
+    """
+
+    def __init__(self, confidence: float = 0.95, **kwargs) -> None:
+        super().__init__(**kwargs)
+        check_number('CLIPESDenseCRF.confidence', confidence, '[0, 1]')
+        self.confidence = confidence
+
+    def check(self, probabilities: np.ndarray) -> None:
+        """Refuse what are no scores; they need not sum to one."""
+        check_probabilities(probabilities, normalised=False)
+
+    def refine(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Posterior of scores.
+
+        Args:
+            image: uint8 RGB, (H, W, 3).
+            probabilities: Scores, (1 + k, H, W): 1 - max of the classes', then the classes'; they
+                do not sum to one.
+
+        Returns:
+            float32, (1 + k, H, W).
+        """
+        check_image(image, *np.shape(probabilities)[1:])
+        # Clipping and logarithm are those of half precision.
+        return super().refine(wrapped_bytes(image), probabilities.astype(np.float16))
+
+    def label(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Channel of each pixel, uint8 (H, W), 255 where it is not sure."""
+        posterior = self.refine(image, probabilities)
+        winners = posterior.argmax(axis=0).astype(np.uint8)
+        return np.where(posterior.max(axis=0) < self.confidence, np.uint8(IGNORED), winners)
+
+
+def wrapped_bytes(image: np.ndarray) -> np.ndarray:
+    """RGB bytes (H, W, 3) as BGR minus its mean, truncated, modulo 256."""
+    return np.trunc(image[..., ::-1].astype(np.float32) - MEAN).astype(np.int64).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""What must be fast: nothing else asks which device it is on."""

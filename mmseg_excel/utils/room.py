@@ -1,0 +1,40 @@
+"""Room: a part of a segmentor, as a config describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmengine.model import BaseModule
+
+from .bad_input import BadInput
+from .checks import shown
+
+
+class Room(BaseModule):
+    """MMEngine's module, which refuses an initialisation that none can be.
+
+    Args:
+        init_cfg: Of MMEngine's initialisers: a dict with a ``type``, a list of these, or None.
+
+    Raises:
+        BadInput: It is none of them.
+    """
+
+    def __init__(self, init_cfg: dict | list | None = None) -> None:
+        check_init_cfg(type(self).__name__, init_cfg)
+        super().__init__(init_cfg)
+
+
+def check_init_cfg(owner: str, init_cfg: object) -> None:
+    """Refuse what MMEngine would read as an initialisation only when weights are initialised."""
+    steps = init_cfg if isinstance(init_cfg, list | tuple) else [init_cfg]
+    if init_cfg is None or steps and all(_is_step(step) for step in steps):
+        return
+    raise BadInput(
+        f"{owner}.init_cfg is {shown(init_cfg)}, but must be a dict with a 'type', a list of "
+        'these, or None.'
+    )
+
+
+def _is_step(step: object) -> bool:
+    return isinstance(step, Mapping) and isinstance(step.get('type'), str)
