@@ -17,13 +17,12 @@ from torch import Tensor
 from benchmarks.literal.images import normalise
 from mmseg_excel.clip.frozen_clip import FrozenCLIP
 from mmseg_excel.datasets.toy.scenes import Scene, generate_scene
-from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
 from mmseg_excel.evaluation import Scores, confusion_matrix, count_pairs
 from mmseg_excel.evaluation.map_quality import label_from_maps
 from mmseg_excel.models.attribute_text_head import patch_text_maps
 from mmseg_excel.models.svc_neck import SVCNeck
 from mmseg_excel.text.class_texts import build_class_texts
-from mmseg_excel.text.vocabulary import get_vocabulary
+from mmseg_excel.text.vocabulary import TOY_CLASSES, get_vocabulary
 
 SIZE = 64
 # K and lambda of the toy recipe were chosen on the scenes of seeds 101 to 103.

@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmseg_excel.datasets.toy.captions import TEMPLATE, write_caption
 from mmseg_excel.datasets.toy.scenes import BUSY, Scene, generate_scene
-from mmseg_excel.datasets.toy.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
+from mmseg_excel.text.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
 from mmseg_excel.utils.arguments import Parser, number, output_file, seed, whole_number, workers
 from mmseg_excel.utils.bad_input import BadInput
 from mmseg_excel.utils.cli import bad_input_exits, bad_input_exits_while_working

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mmseg.registry import DATASETS
 
-from .toy.vocabulary import TOY_CLASSES, TOY_PALETTE
+from ..text.vocabulary import TOY_CLASSES
+from .toy.palette import TOY_PALETTE
 from .voc import VOCTagsDataset
 
 

@@ -43,6 +43,13 @@ BACKGROUNDS = (
     'railway', 'railroad', 'keyboard', 'helmet', 'cloud', 'house', 'mountain', 'ocean', 'road',
     'rock', 'street', 'valley', 'bridge', 'sign',
 )
+#: What the toy world draws: objects, then textures and clutter behind and between them.
+TOY_CLASSES = (
+    'boat', 'house', 'car', 'tree', 'fish', 'bird', 'flower', 'person', 'cat', 'balloon',
+)
+TOY_BACKGROUNDS = (
+    'grass', 'sky', 'sea', 'sand', 'snow', 'road', 'wall', 'field', 'cloud', 'stone', 'box',
+)
 # fmt: on
 
 VOC_PROMPTS = {
@@ -205,16 +212,10 @@ def make_vocabulary(
     )
 
 
-def _toy_vocabulary() -> Vocabulary:
-    from mmseg_excel.datasets.toy.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
-
-    return make_vocabulary(TOY_CLASSES, backgrounds=TOY_BACKGROUNDS)
-
-
 _VOCABULARIES = {
     'voc': lambda: make_vocabulary(VOC_CLASSES, VOC_PROMPTS),
     'coco': lambda: make_vocabulary(COCO_CLASSES, COCO_PROMPTS),
-    'toy': _toy_vocabulary,
+    'toy': lambda: make_vocabulary(TOY_CLASSES, backgrounds=TOY_BACKGROUNDS),
 }
 
 

@@ -15,8 +15,8 @@ from mmseg.registry import MODELS
 from mmseg.utils import register_all_modules
 
 from mmseg_excel.datasets.masks import read_mask, write_mask
+from mmseg_excel.datasets.toy.palette import TOY_PALETTE
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
-from mmseg_excel.datasets.toy.vocabulary import TOY_PALETTE
 from mmseg_excel.utils.records import record_path
 
 ROOT = Path(__file__).parents[2]

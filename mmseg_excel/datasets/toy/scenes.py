@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ...text.vocabulary import TOY_CLASSES
 from .colours import COLOURS, contrasting
 from .objects import MAIN_COLOURS, OBJECTS, Brush, Part
 from .shapes import circle, ellipse, polygon, turn
 from .textures import TEXTURES
-from .vocabulary import TOY_CLASSES
 
 _SUBPIXEL_BITS = 4
 _HABITATS = {

@@ -14,8 +14,8 @@ from PIL import Image
 from ...utils.checks import check_whole, shown
 from ...utils.drafts import draft_folder
 from ...utils.text_file import read_text
+from .palette import TOY_PALETTE
 from .scenes import Scene, generate_scene
-from .vocabulary import TOY_PALETTE
 
 _STAMP = 'toy_world.json'
 _VERSION = 2

@@ -4,9 +4,10 @@ import pytest
 from mmseg_excel.datasets.toy.captions import write_caption
 from mmseg_excel.datasets.toy.colours import contrasting
 from mmseg_excel.datasets.toy.objects import MAIN_COLOURS, OBJECTS, Brush
+from mmseg_excel.datasets.toy.palette import TOY_PALETTE
 from mmseg_excel.datasets.toy.scenes import BUSY, CALM, generate_scene
 from mmseg_excel.datasets.toy.textures import TEXTURES
-from mmseg_excel.datasets.toy.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES, TOY_PALETTE
+from mmseg_excel.text.vocabulary import TOY_BACKGROUNDS, TOY_CLASSES
 
 
 def scene(number, size=96, style=CALM):

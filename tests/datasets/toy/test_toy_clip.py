@@ -10,7 +10,7 @@ from safetensors import safe_open
 from mmseg_excel.clip.towers import load_clip
 from mmseg_excel.datasets.toy.captions import TEMPLATE
 from mmseg_excel.datasets.toy.scenes import generate_scene
-from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
+from mmseg_excel.text.vocabulary import TOY_CLASSES
 
 WEIGHTS = Path(__file__).parents[3] / 'mmseg_excel/assets/excel-toy.safetensors'
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)

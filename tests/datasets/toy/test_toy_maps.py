@@ -12,7 +12,7 @@ from mmseg.registry import MODELS
 
 import mmseg_excel  # noqa: F401
 from mmseg_excel.datasets.toy.scenes import generate_scene
-from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES
+from mmseg_excel.text.vocabulary import TOY_CLASSES
 
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
 STD = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)

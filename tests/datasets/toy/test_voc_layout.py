@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_excel.datasets.toy.palette import TOY_PALETTE
 from mmseg_excel.datasets.toy.voc_layout import with_borders, write_voc_layout
-from mmseg_excel.datasets.toy.vocabulary import TOY_CLASSES, TOY_PALETTE
+from mmseg_excel.text.vocabulary import TOY_CLASSES
 
 ROOT = Path(__file__).parents[3]
 ARGUMENTS = dict(num_train=5, num_val=3, size=64, seed=1)
