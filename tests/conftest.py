@@ -8,6 +8,8 @@ import pytest
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from mmseg_excel.densecrf import engines
+
 # Jobs that a shell starts in the background ignore Ctrl-C, and so would the programs under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -30,6 +32,21 @@ def no_log_files():
             if isinstance(handler, logging.FileHandler):
                 logger.removeHandler(handler)
                 handler.close()
+
+
+@pytest.fixture(scope='session', params=engines.PACKAGES)
+def engine(request):
+    """Each engine of DenseCRF that is installed."""
+    return installed_engine(request.param)
+
+
+def installed_engine(name):
+    """Skip what needs an engine that is not there."""
+    try:
+        engines.check_installed('engine', name)
+    except ImportError as error:
+        pytest.skip(str(error))
+    return name
 
 
 @pytest.fixture(scope='session')

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from mmseg.registry import MODELS
+from torch import Tensor
 
 from ..utils.checks import check_number
-from .dense_crf import DenseCRF, check_image, check_probabilities
+from .dense_crf import LEAST, DenseCRF, Probabilities, check_probabilities
 
 IGNORED = 255
 # Of BGR, in grey levels.
@@ -30,30 +31,27 @@ class CLIPESDenseCRF(DenseCRF):
         check_number('CLIPESDenseCRF.confidence', confidence, '[0, 1]')
         self.confidence = confidence
 
-    def check(self, probabilities: np.ndarray) -> None:
+    def check(self, probabilities: Probabilities) -> None:
         """Refuse what are no scores; they need not sum to one."""
         check_probabilities(probabilities, normalised=False)
 
-    def refine(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Posterior of scores.
+    def energies(self, probabilities: Tensor) -> Tensor:
+        """Energies whose clipping and logarithm round to half precision.
 
         Args:
-            image: uint8 RGB, (H, W, 3).
             probabilities: Scores, (1 + k, H, W): 1 - max of the classes', then the classes'; they
                 do not sum to one.
-
-        Returns:
-            float32, (1 + k, H, W).
         """
-        check_image(image, *np.shape(probabilities)[1:])
-        # Clipping and logarithm are those of half precision.
-        return super().refine(wrapped_bytes(image), probabilities.astype(np.float16))
+        least = float(np.float16(LEAST))
+        return -probabilities.half().float().clamp(least, 1).log().half().float()
 
-    def label(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    def seen(self, image: np.ndarray) -> np.ndarray:
+        """The image's bytes, wrapped around."""
+        return wrapped_bytes(image)
+
+    def choose(self, refined: Tensor) -> Tensor:
         """Channel of each pixel, uint8 (H, W), 255 where it is not sure."""
-        posterior = self.refine(image, probabilities)
-        winners = posterior.argmax(axis=0).astype(np.uint8)
-        return np.where(posterior.max(axis=0) < self.confidence, np.uint8(IGNORED), winners)
+        return super().choose(refined).masked_fill(refined.amax(dim=0) < self.confidence, IGNORED)
 
 
 def wrapped_bytes(image: np.ndarray) -> np.ndarray:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 from mmseg.registry import MODELS
+from torch import Tensor
 
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_keys, check_number, check_whole, shown
+from ..utils.checks import check_choice, check_keys, check_number, check_whole, shown
+from .engines import ANY_DEVICE, AUTO, NAMES, check_installed, engine_for, mean_field_of
+from .engines.kernel import Kernel
+from .engines.lattice import strides_of
 
-try:
-    import pydensecrf.densecrf as pydensecrf
-    from pydensecrf.utils import unary_from_softmax
-except ImportError:
-    pydensecrf = None
-
-# What the library underneath survives: beyond, it crashes or overflows.
+# What pydensecrf survives: beyond, it crashes or overflows.
 RANGES = dict(sxy='[0.1, 10000]', srgb='[0.1, 10000]', compat='(0, 10000]')
 GAUSSIAN = dict(sxy=1, compat=3)
 BILATERAL = dict(sxy=67, srgb=3, compat=4)
 MOST_CLASSES = 255  # label maps are uint8, and 255 means "ignored"
 ROUNDING = 0.01  # probabilities may have been stored in half precision
+LEAST = 1e-5  # a probability of 0 would have infinite energy
+
+Probabilities = np.ndarray | Tensor
 
 
 @MODELS.register_module()
@@ -38,10 +42,14 @@ class DenseCRF:
         min_probability: Classes that reach this probability nowhere in the image are left out.
             Default: 0, exact. 0.3 is fast and changes fewer than one pixel in a thousand
             (``benchmarks/densecrf.py``).
+        engine: Who computes: ``'pydensecrf'``, the library of the CRF's authors, or ``'torch'``,
+            plain PyTorch, on any device. All give the same labels, but for single pixels that
+            rounding decides. Default: ``'auto'``, the fastest that is installed on the CPU, and
+            ``'torch'`` for tensors on other devices.
 
     Raises:
-        ImportError: pydensecrf is not installed.
         BadInput: A setting is out of range.
+        ImportError: The engine's package is not installed.
 
     Example:
         >>> refined = DenseCRF()(image, probabilities)  # (H, W, 3), (n+1, H, W) -> (n+1, H, W)
@@ -53,18 +61,17 @@ class DenseCRF:
         gaussian: dict | None = None,
         bilateral: dict | None = None,
         min_probability: float = 0.0,
+        engine: str = AUTO,
     ) -> None:
-        if pydensecrf is None:
-            raise ImportError(
-                'DenseCRF needs the package pydensecrf: run `pip install pydensecrf2`, or leave '
-                'post_processor=None to go without it.'
-            )
         check_whole('DenseCRF.iterations', iterations, '[0, 1000]')
         check_number('DenseCRF.min_probability', min_probability, '[0, 1]')
+        check_choice('DenseCRF.engine', engine, NAMES)
+        check_installed('DenseCRF.engine', engine)
         self.iterations = iterations
         self.gaussian = _kernel('DenseCRF.gaussian', gaussian, GAUSSIAN)
         self.bilateral = _kernel('DenseCRF.bilateral', bilateral, BILATERAL)
         self.min_probability = min_probability
+        self.engine = engine
 
     @property
     def remark(self) -> str:
@@ -73,41 +80,53 @@ class DenseCRF:
             return ''
         return f'DenseCRF leaves out classes below {self.min_probability:g}: fast, not exact.'
 
-    def __call__(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, probabilities: Probabilities) -> Probabilities:
         """Refine the prediction of one image.
 
         Args:
             image: uint8 RGB, (H, W, 3).
-            probabilities: float32, (n+1, H, W), summing to one over classes.
+            probabilities: float32, (n+1, H, W), summing to one over classes: an array, or a tensor
+                on any device.
 
         Returns:
-            Refined probabilities, float32, (n+1, H, W); those of classes left out are 0.
+            Refined probabilities, float32, (n+1, H, W), of the same kind and on the same device;
+            those of classes left out are 0.
 
         Raises:
-            BadInput: These are no probabilities, or not of the image's pixels.
+            BadInput: These are no probabilities, or not of the image's pixels, or a kernel is too
+                narrow for an image of this size.
         """
         self.check(probabilities)
         return self.refine(image, probabilities)
 
-    def check(self, probabilities: np.ndarray) -> None:
+    def check(self, probabilities: Probabilities) -> None:
         """Refuse what cannot be refined, see :func:`check_probabilities`."""
         check_probabilities(probabilities)
 
-    def refine(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    def refine(self, image: np.ndarray, probabilities: Probabilities) -> Probabilities:
         """The same for probabilities that are known to be some.
 
         They need not sum to one: :class:`CRFPool` leaves out classes before it hands them on.
         """
-        num_classes, height, width = probabilities.shape
-        check_image(image, height, width)
-        classes = self.select_classes(probabilities.reshape(num_classes, -1).max(axis=1))
-        refined = np.zeros((num_classes, height, width), np.float32)
+        if isinstance(probabilities, np.ndarray):
+            return self.refine(image, _as_tensor(probabilities)).numpy()
+        check_image(image, *probabilities.shape[1:])
+        if self.min_probability == 0:
+            return self._infer(image, probabilities)
+        classes = self.select_classes(probabilities.flatten(1).amax(dim=1).cpu().numpy())
+        refined = torch.zeros_like(probabilities, dtype=torch.float32)
         refined[classes] = self._infer(image, probabilities[classes])
         return refined
 
-    def label(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    def label(self, image: np.ndarray, probabilities: Probabilities) -> Probabilities:
         """Channel of each pixel, uint8 (H, W), after refinement; 255 is no label."""
-        return self.refine(image, probabilities).argmax(axis=0).astype(np.uint8)
+        if isinstance(probabilities, np.ndarray):
+            return self.label(image, _as_tensor(probabilities)).numpy()
+        return self.choose(self.refine(image, probabilities))
+
+    def choose(self, refined: Tensor) -> Tensor:
+        """Channel of each pixel, uint8 (H, W), by refined probabilities (n+1, H, W)."""
+        return refined.argmax(dim=0).to(torch.uint8)
 
     def select_classes(self, peaks: np.ndarray) -> np.ndarray:
         """Classes worth refining, ascending.
@@ -117,20 +136,41 @@ class DenseCRF:
         """
         return np.flatnonzero(peaks >= min(self.min_probability, peaks.max()))
 
-    def _infer(self, image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    def energies(self, probabilities: Tensor) -> Tensor:
+        """What each class costs at each pixel alone, float32."""
+        return -probabilities.float().clamp(LEAST, 1).log()
+
+    def seen(self, image: np.ndarray) -> np.ndarray:
+        """The image whose colours tie pixels, uint8 (H, W, 3)."""
+        return image
+
+    def _infer(self, image: np.ndarray, probabilities: Tensor) -> Tensor:
         """Mean-field inference over all given classes."""
-        num_classes, height, width = probabilities.shape
-        if num_classes == 1:  # nothing competes with it
-            return np.ones_like(probabilities)
-        crf = pydensecrf.DenseCRF2D(width, height, num_classes)
-        crf.setUnaryEnergy(np.ascontiguousarray(unary_from_softmax(probabilities)))
-        crf.addPairwiseGaussian(**self.gaussian)
-        crf.addPairwiseBilateral(rgbim=np.ascontiguousarray(image), **self.bilateral)
-        refined = np.array(crf.inference(self.iterations), dtype=np.float32)
-        return refined.reshape(probabilities.shape)
+        if len(probabilities) == 1:  # nothing competes with it
+            return torch.ones_like(probabilities, dtype=torch.float32)
+        engine = engine_for(self.engine, probabilities.device)
+        device = probabilities.device if engine == ANY_DEVICE else 'cpu'
+        refined = mean_field_of(engine)(
+            torch.from_numpy(np.ascontiguousarray(self.seen(image))).to(device)[None],
+            self.energies(probabilities).to(device)[None],
+            self._kernels(*image.shape[:2]),
+            self.iterations,
+        )
+        return refined[0].to(probabilities.device)
+
+    def _kernels(self, height: int, width: int) -> Sequence[Kernel]:
+        """The kernels, if they suit an image of this size."""
+        kernels = dict(gaussian=Kernel(**self.gaussian), bilateral=Kernel(**self.bilateral))
+        for name, kernel in kernels.items():
+            if strides_of(kernel.extents(height, width)) is None:
+                raise BadInput(
+                    f'DenseCRF.{name} is {shown(getattr(self, name))}, which is too narrow for an '
+                    f'image of {height}x{width} pixels: widen it.'
+                )
+        return list(kernels.values())
 
 
-def check_probabilities(probabilities: np.ndarray, normalised: bool = True) -> None:
+def check_probabilities(probabilities: Probabilities, normalised: bool = True) -> None:
     """Refuse what no softmax over 1 to 255 classes gave.
 
     Args:
@@ -140,10 +180,10 @@ def check_probabilities(probabilities: np.ndarray, normalised: bool = True) -> N
     Raises:
         BadInput: Says what is wrong with them.
     """
-    if not isinstance(probabilities, np.ndarray) or probabilities.dtype.kind != 'f':
+    if not _are_floats(probabilities):
         kind = getattr(probabilities, 'dtype', type(probabilities).__name__)
         raise BadInput(f'DenseCRF needs probabilities as an array of floats, not {kind}.')
-    shape = probabilities.shape
+    shape = tuple(probabilities.shape)
     if len(shape) != 3 or 0 in shape:
         raise BadInput(f'DenseCRF needs probabilities of shape (classes, H, W), not {shape}.')
     if shape[0] > MOST_CLASSES:
@@ -155,8 +195,8 @@ def check_probabilities(probabilities: np.ndarray, normalised: bool = True) -> N
         raise BadInput(f'DenseCRF needs probabilities in 0..1, but these reach {low:g}..{high:g}.')
     if not normalised:
         return
-    total = probabilities.sum(axis=0, dtype=np.float32)
-    worst = float(total.flat[np.abs(total - 1).argmax()])
+    total = _as_tensor(probabilities).sum(dim=0, dtype=torch.float32)
+    worst = total.flatten()[(total - 1).abs().argmax()].item()
     if abs(worst - 1) > ROUNDING:
         raise BadInput(
             f'DenseCRF needs probabilities that sum to 1 over classes, but at one pixel they sum '
@@ -173,6 +213,19 @@ def check_image(image: np.ndarray, height: int, width: int) -> None:
             f'DenseCRF needs an uint8 RGB image of {height}x{width} pixels, the size of the '
             f'probabilities, but got {kind} of shape {shape}.'
         )
+
+
+def _are_floats(values: object) -> bool:
+    if isinstance(values, Tensor):
+        return values.is_floating_point()
+    return isinstance(values, np.ndarray) and values.dtype.kind == 'f'
+
+
+def _as_tensor(values: Probabilities) -> Tensor:
+    """A view of an array where PyTorch can have one."""
+    return torch.as_tensor(
+        np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values
+    )
 
 
 def _kernel(setting: str, given: dict | None, default: dict) -> dict:

@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 
 import cv2
+import torch
 
 from ..utils.bad_input import BadInput
 from ..utils.images import read_rgb
@@ -114,6 +115,7 @@ def serve(connection: Connection, crf: DenseCRF) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     os.nice(5)  # the process that feeds the device goes first
     cv2.setNumThreads(0)
+    torch.set_num_threads(1)
     while True:
         try:
             task = connection.recv()

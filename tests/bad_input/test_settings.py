@@ -231,6 +231,7 @@ ROOMS = [
             min_probability=number('[0, 1]', -0.1, 1.1),
             gaussian=((3, 'sxy', [1, 3]), 'must be a dict'),
             bilateral=((3, 'sxy', [67, 3, 4]), 'must be a dict'),
+            engine=choice('gpu'),
         ),
     ),
     *cases_of(

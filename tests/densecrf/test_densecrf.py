@@ -1,10 +1,18 @@
 import numpy as np
 import pytest
+import torch
 from mmseg.registry import MODELS
 
-from mmseg_excel.densecrf import DenseCRF, dense_crf
+from mmseg_excel.densecrf import CLIPESDenseCRF, DenseCRF, engines
 from tests.golden.reference import golden
 from tests.tolerance import assert_near
+
+SETTINGS = {
+    'ExCEL': dict(),
+    'WeCLIP': dict(gaussian=dict(sxy=3, compat=3), bilateral=dict(sxy=64, srgb=5, compat=4)),
+    'narrow': dict(gaussian=dict(sxy=0.3, compat=2), bilateral=dict(sxy=5, srgb=20, compat=7)),
+    'other numbers': dict(gaussian=dict(sxy=1.7, compat=0.1), iterations=3),
+}
 
 
 @pytest.fixture(scope='module')
@@ -13,20 +21,70 @@ def case():
     return arrays['crf_image_u8'], arrays['crf_prob'].astype(np.float32)
 
 
-def test_equals_the_reference(case):
-    refined = MODELS.build(dict(type='DenseCRF', min_probability=0.0))(*case)
+def cut(case, height, width, classes=21):
+    """A corner of the case with fewer classes, whose probabilities sum to one again."""
+    image, probabilities = case
+    probabilities = probabilities[:classes, :height, :width]
+    return image[:height, :width], probabilities / probabilities.sum(axis=0)
+
+
+def test_equals_the_reference(case, engine):
+    refined = MODELS.build(dict(type='DenseCRF', engine=engine))(*case)
     assert_near(refined, golden()['crf_q'])
     assert np.array_equal(refined.argmax(0), golden()['crf_argmax'])
 
 
-def test_memory_layout_does_not_matter(case):
-    refined = DenseCRF(min_probability=0.0)(*map(np.asfortranarray, case))
-    assert_near(refined, golden()['crf_q'])
+@pytest.mark.parametrize('settings', SETTINGS)
+@pytest.mark.parametrize('classes', [2, 3, 8, 21])
+@pytest.mark.parametrize('size', [(48, 64), (31, 47)])
+def test_engines_give_the_labels_of_pydensecrf(case, engine, size, classes, settings):
+    pytest.importorskip('pydensecrf.densecrf')
+    given = cut(case, *size, classes)
+    expected = DenseCRF(**SETTINGS[settings], engine='pydensecrf')(*given)
+    refined = DenseCRF(**SETTINGS[settings], engine=engine)(*given)
+    assert_near(refined, expected)
+    assert np.array_equal(refined.argmax(0), expected.argmax(0))
 
 
-def test_without_iterations_only_the_unary_remains(case):
-    image, probabilities = case
-    refined = DenseCRF(iterations=0, min_probability=0.0)(image, probabilities)
+def test_engines_refine_for_clip_es_alike(case, engine):
+    pytest.importorskip('pydensecrf.densecrf')
+    image, scores = cut(case, 40, 60, 4)
+    expected = CLIPESDenseCRF(engine='pydensecrf')(image, 0.9 * scores)
+    assert_near(CLIPESDenseCRF(engine=engine)(image, 0.9 * scores), expected)
+
+
+def test_the_same_bits_twice(case, engine):
+    given = cut(case, 40, 60)
+    once, again = (DenseCRF(engine=engine)(*given) for _ in range(2))
+    assert np.array_equal(once, again)
+
+
+def test_tensors_and_arrays_are_refined_alike(case, engine):
+    image, probabilities = cut(case, 40, 60)
+    crf = DenseCRF(engine=engine)
+    refined = crf(image, torch.from_numpy(probabilities))
+    assert isinstance(refined, torch.Tensor)
+    assert np.array_equal(refined.numpy(), crf(image, probabilities))
+
+
+def test_probabilities_may_come_in_half_precision(case, engine):
+    image, probabilities = cut(case, 40, 60)
+    crf = DenseCRF(engine=engine)
+    half = probabilities.astype(np.float16)
+    assert_near(crf(image, half), crf(image, half.astype(np.float32)))
+
+
+def test_memory_layout_does_not_matter(case, engine):
+    given = cut(case, 40, 60)
+    crf = DenseCRF(engine=engine)
+    mirrored = [array[..., ::-1].copy()[..., ::-1] for array in given]
+    assert np.array_equal(crf(*map(np.asfortranarray, given)), crf(*given))
+    assert np.array_equal(crf(*mirrored), crf(*given))
+
+
+def test_without_iterations_only_the_unary_remains(case, engine):
+    image, probabilities = cut(case, 40, 60)
+    refined = DenseCRF(iterations=0, engine=engine)(image, probabilities)
     assert np.abs(refined - probabilities).max() < 1e-3
 
 
@@ -48,12 +106,19 @@ def test_the_likeliest_class_always_takes_part(case):
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 40), (40, 1)])
-def test_one_pixel_wide_images(size):
+def test_one_pixel_wide_images(size, engine):
     image = np.zeros((*size, 3), np.uint8)
     probabilities = np.full((3, *size), [[[0.2]], [[0.5]], [[0.3]]], np.float32)
-    refined = DenseCRF()(image, probabilities)
+    refined = DenseCRF(engine=engine)(image, probabilities)
     assert np.all(refined.argmax(0) == 1)
     assert_near(refined.sum(0), np.ones(size))
+
+
+def test_as_many_classes_as_label_maps_hold(engine):
+    image = np.zeros((3, 5, 3), np.uint8)
+    probabilities = np.full((255, 3, 5), 0.5 / 254, np.float32)
+    probabilities[254] = 0.5
+    assert np.all(DenseCRF(engine=engine).label(image, probabilities) == 254)
 
 
 def test_refuses_an_image_of_another_size(case):
@@ -62,7 +127,26 @@ def test_refuses_an_image_of_another_size(case):
         DenseCRF()(image[:-1], probabilities)
 
 
-def test_missing_pydensecrf_names_the_way_out(monkeypatch):
-    monkeypatch.setattr(dense_crf, 'pydensecrf', None)
+def test_kernels_too_narrow_for_an_image_are_refused(engine):
+    image = np.zeros((2, 4000, 3), np.uint8)
+    probabilities = np.full((2, 2, 4000), 0.5, np.float32)
+    crf = DenseCRF(gaussian=dict(sxy=0.1, compat=3), engine=engine)
+    with pytest.raises(ValueError, match='DenseCRF.gaussian is .* image of 2x4000 pixels'):
+        crf(image, probabilities)
+
+
+def test_a_missing_engine_names_the_way_out(monkeypatch):
+    monkeypatch.setattr(engines, 'find_spec', lambda name: None)
     with pytest.raises(ImportError, match='pip install pydensecrf2'):
-        DenseCRF()
+        DenseCRF(engine='pydensecrf')
+
+
+def test_the_fastest_engine_there_is(monkeypatch):
+    there = {'torch'}
+    monkeypatch.setattr(engines, 'find_spec', lambda name: name if name in there else None)
+    cpu, gpu = torch.device('cpu'), torch.device('cuda')
+    assert engines.engine_for('auto', cpu) == 'torch'
+    there.add('pydensecrf')
+    assert engines.engine_for('auto', cpu) == 'pydensecrf'
+    assert engines.engine_for('auto', gpu) == 'torch'
+    assert engines.engine_for('pydensecrf', gpu) == 'pydensecrf'

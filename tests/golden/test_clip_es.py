@@ -125,8 +125,8 @@ def test_unit_boxes():
 
 
 @pytest.mark.parametrize('image', IMAGES)
-def test_crf(image):
-    crf = CLIPESDenseCRF(min_probability=0)
+def test_crf(image, engine):
+    crf = CLIPESDenseCRF(min_probability=0, engine=engine)
     pixels = GOLDEN[f'{image}_image_u8']
     assert np.array_equal(wrapped_bytes(pixels), GOLDEN[f'{image}_crf_image_u8'])
     saved = GOLDEN[f'{image}_saved_scores']

@@ -146,13 +146,14 @@ def test_multi_scale_prediction(model):
     assert np.array_equal(prediction.pred_sem_seg.data[0].numpy(), GOLDEN['infer0_pred'])
 
 
-def test_crf():
+def test_crf(engine):
     crf = MODELS.build(
         dict(
             type='DenseCRF',
             gaussian=dict(sxy=3, compat=3),
             bilateral=dict(sxy=64, srgb=5, compat=4),
             min_probability=0,
+            engine=engine,
         )
     )
     refined = crf(golden()['crf_image_u8'], golden()['crf_prob'].astype(np.float32))
