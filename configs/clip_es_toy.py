@@ -10,7 +10,7 @@ with read_base():
 # The toy's tiny CLIP was trained with ImageNet's statistics.
 model.data_preprocessor.update(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 model.backbone.update(model='excel-toy', pretrained='packaged')
-model.text_head.update(vocabulary='toy', in_channels=64)
+model.text_head.update(vocabulary='toy')
 model.update(attention_layers=5)
 test_pipeline[1] = dict(type='ResizeToPatches', patch_size=8)
 val_dataloader.dataset.update(pipeline=test_pipeline)

@@ -8,5 +8,4 @@ with read_base():
     from ._base_.schedules.coco_100k import *
 
 model.text_head.update(vocabulary='coco', descriptions='coco', num_attributes=224)
-model.decode_head.update(num_classes=81)
 model.pseudo_labeler.update(box_threshold=0.88)

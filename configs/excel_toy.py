@@ -13,13 +13,10 @@ model.backbone.update(model='excel-toy', pretrained='packaged')
 model.text_head.update(
     vocabulary='toy',
     descriptions='toy',
-    in_channels=64,
     num_attributes=32,
     # Attributes of so few and alike classes say little one by one (benchmarks/toy_texts.py).
     attribute_weight=4.0,
 )
-model.adapter.update(in_channels=128, num_layers=8)
-model.decode_head.update(num_classes=11)
 # Multiples of the patch size, 8: 64, 48, 80, 96.
 tta_model.update(size=64, scales=(1.0, 0.75, 1.25, 1.5))
 

@@ -9,7 +9,6 @@ with read_base():
 
 model.update(dynamic_layers=10)
 model.text_head.update(vocabulary='coco')
-model.decode_head.update(num_classes=81)
 model.pseudo_labeler.update(box_threshold=0.7)
 test_pipeline[1].update(scale=(512, 512), keep_ratio=True)
 val_dataloader.dataset.update(pipeline=test_pipeline)

@@ -10,9 +10,7 @@ with read_base():
 # A tiny CLIP of eight blocks that knows the world's ten things, on scenes of 64x64 pixels.
 model.data_preprocessor.update(size=(64, 64))
 model.backbone.update(model='excel-toy', pretrained='packaged')
-model.text_head.update(vocabulary='toy', in_channels=64)
-model.adapter.update(in_channels=128, num_layers=7)
-model.decode_head.update(num_classes=11)
+model.text_head.update(vocabulary='toy')
 model.update(static_layers=5, dynamic_layers=4)
 tta_model.update(size=64)
 

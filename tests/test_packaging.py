@@ -46,5 +46,5 @@ def test_a_config_elsewhere_inherits_in_one_line(tmp_path):
     )
     cfg = Config.fromfile(config)
     assert cfg.model.neck == dict(type='SVCNeck', num_layers=3, mode='qkv')
-    assert cfg.model.decode_head.num_classes == 81
+    assert cfg.model.text_head.vocabulary == 'coco'
     assert cfg.train_dataloader.dataset.type == 'COCOTagsDataset'

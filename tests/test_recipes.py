@@ -166,8 +166,6 @@ def test_the_coco_recipe_builds_and_takes_a_step(monkeypatch, tmp_path):
     monkeypatch.setenv('MMSEG_EXCEL_CACHE', str(tmp_path))
     cfg = Config.fromfile(ROOT / 'configs/excel_coco.py')
     cfg.model.backbone.update(model=MODEL_NAME, pretrained=tiny_clip_file())
-    cfg.model.text_head.update(in_channels=64)
-    cfg.model.adapter.update(in_channels=128)
     model = MODELS.build(cfg.model)
     model.init_weights()
     assert model.text_head.settings['num_attributes'] == 224

@@ -33,7 +33,8 @@ class AttributeTextHead(Room):
     Args:
         vocabulary: ``'voc'``, ``'coco'``, ``'toy'``, or a dict with the ``classes`` and, if
             wanted, ``prompts`` and ``backgrounds`` (see ``make_vocabulary``).
-        in_channels: Width C of CLIP's joint space. Default: 512.
+        in_channels: Width C of CLIP's joint space. A segmentor tells it by its CLIP. Default:
+            None, known once classes are encoded.
         mode: ``'attributes'`` (default), ``'global'`` or ``'fuse'`` (supplement, Table 2a).
         descriptions: Description file, or the bare name of a packaged one (``'voc'``). Not
             needed by ``mode='global'``.
@@ -45,7 +46,7 @@ class AttributeTextHead(Room):
     def __init__(
         self,
         vocabulary: str | dict,
-        in_channels: int = 512,
+        in_channels: int | None = None,
         mode: str = 'attributes',
         descriptions: str | Path | None = None,
         num_attributes: int = 112,
@@ -54,7 +55,8 @@ class AttributeTextHead(Room):
         init_cfg=None,
     ) -> None:
         super().__init__(init_cfg)
-        check_whole('AttributeTextHead.in_channels', in_channels, ranges.WIDTH)
+        if in_channels is not None:
+            check_whole('AttributeTextHead.in_channels', in_channels, ranges.WIDTH)
         check_choice('AttributeTextHead.mode', mode, MODES)
         check_whole('AttributeTextHead.num_attributes', num_attributes, '[1, 1e6]')
         check_number('AttributeTextHead.keep_ratio', keep_ratio, ranges.KEEP_RATIO)
@@ -72,7 +74,7 @@ class AttributeTextHead(Room):
             attribute_weight=attribute_weight,
         )
         num_texts = len(self.vocabulary.classes) + len(self.vocabulary.backgrounds)
-        self.register_buffer('class_texts', torch.zeros(num_texts, in_channels))
+        self.register_buffer('class_texts', torch.zeros(num_texts, in_channels or 0))
         self.encoded = self.loaded = False
         self.forget_origin()
 
@@ -88,7 +90,7 @@ class AttributeTextHead(Room):
 
     @property
     def in_channels(self) -> int:
-        """Width C of CLIP's joint space."""
+        """Width C of CLIP's joint space; 0 as long as nobody has said."""
         return self.class_texts.shape[1]
 
     def forget_origin(self) -> None:
@@ -113,6 +115,8 @@ class AttributeTextHead(Room):
     def encode_classes(self, encoder) -> None:
         """Fill the class texts (T, C) with a text encoder (``sentences -> (M, C)``)."""
         texts = build_class_texts(encoder, self.vocabulary, **self.settings)
+        if not self.in_channels:
+            self.class_texts = self.class_texts.new_zeros(texts.shape)
         if texts.shape != self.class_texts.shape:
             raise BadInput(
                 f'AttributeTextHead.in_channels is {self.class_texts.shape[1]}, but CLIP embeds '

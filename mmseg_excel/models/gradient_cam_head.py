@@ -20,11 +20,12 @@ class GradientCAMHead(AttributeTextHead):
     not tagged with. Class names alone are the texts.
 
     Args:
-        vocabulary: As :class:`AttributeTextHead` takes it.
-        in_channels: Width C of CLIP's joint space. Default: 512.
+        vocabulary: As :class:`AttributeTextHead` takes it, and ``in_channels``.
     """
 
-    def __init__(self, vocabulary: str | dict, in_channels: int = 512, init_cfg=None) -> None:
+    def __init__(
+        self, vocabulary: str | dict, in_channels: int | None = None, init_cfg=None
+    ) -> None:
         super().__init__(vocabulary, in_channels, mode='global', init_cfg=init_cfg)
 
     @torch.no_grad()

@@ -24,9 +24,9 @@ class LVCAdapter(Room):
     say which patches belong together.
 
     Args:
-        in_channels: Width D of CLIP's tokens. Default: 768.
+        in_channels: Width D of CLIP's tokens. A segmentor tells it, and num_layers, by its CLIP.
+        num_layers: How many of CLIP's layers it sees.
         channels: Width of G. Default: 256.
-        num_layers: Number L of CLIP's layers. Default: 12.
         dropout: Probability that Dropout2d drops a channel of G. Default: 0.1.
         alpha: Scaling factor α (supplement, Table 1d). Default: 3.0.
         beta: Shifting factor β (supplement, Table 1e). Default: 1.0.
@@ -34,9 +34,9 @@ class LVCAdapter(Room):
 
     def __init__(
         self,
-        in_channels: int = 768,
+        in_channels: int,
+        num_layers: int,
         channels: int = 256,
-        num_layers: int = 12,
         dropout: float = 0.1,
         alpha: float = 3.0,
         beta: float = 1.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -84,7 +84,8 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         )
         self.data_preprocessor.register_forward_pre_hook(_check_raw)
         self.backbone = built('backbone', backbone, FrozenCLIP)
-        self.text_head = built('text_head', text_head, self.TEXT_HEAD)
+        width = self.backbone.embed_dim
+        self.text_head = built('text_head', text_head, self.TEXT_HEAD, in_channels=width)
         self.pseudo_labeler = built('pseudo_labeler', pseudo_labeler, self.LABELER)
         self.num_classes = self.text_head.num_foreground + 1
         self.align_corners = False
@@ -293,16 +294,28 @@ def _check_raw(_preprocessor: nn.Module, given: tuple) -> None:
     check_batch(given[0] if given else None)
 
 
-def built(room: str, config: dict, kind: type[Built]) -> Built:
+def built(room: str, config: dict, kind: type[Built], **facts: int) -> Built:
     """Build a room of a segmentor.
+
+    Args:
+        room: Its name in the segmentor's config.
+        config: Its own.
+        kind: What it must be.
+        **facts: Settings that other rooms decide, where the config says nothing or None.
 
     Raises:
         BadInput: Something is wrong with its config, or it describes another kind of room.
     """
-    made = build(MODELS, f'model.{room}', config)
-    if not isinstance(made, kind):
+    if isinstance(config, Mapping):
+        _check_kind(room, config.get('type'), kind)
+        config = facts | {k: v for k, v in config.items() if v is not None or k not in facts}
+    return build(MODELS, f'model.{room}', config)
+
+
+def _check_kind(room: str, given: object, kind: type) -> None:
+    cls = MODELS.get(given) if isinstance(given, str) else given
+    if isinstance(cls, type) and not issubclass(cls, kind):
         raise BadInput(
-            f'model.{room}.type is {shown(config["type"])}, but must be {kind.__name__}, or a '
-            'class derived from it.'
+            f'model.{room}.type is {shown(given)}, but must be {kind.__name__}, or a class '
+            'derived from it.'
         )
-    return made

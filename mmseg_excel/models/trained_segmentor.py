@@ -53,8 +53,10 @@ class TrainedSegmentor(TagSegmentor):
 
     def __init__(self, adapter: dict, decode_head: dict, loss_diversity: dict, **rooms) -> None:
         super().__init__(**rooms)
-        self.adapter = built('adapter', adapter, LVCAdapter)
-        self.decode_head = built('decode_head', decode_head, TransformerHead)
+        clip = dict(in_channels=self.backbone.width, num_layers=self.num_adapter_layers)
+        self.adapter = built('adapter', adapter, LVCAdapter, **clip)
+        ends = dict(in_channels=self.adapter.channels, num_classes=self.num_classes)
+        self.decode_head = built('decode_head', decode_head, TransformerHead, **ends)
         self.loss_diversity = built('loss_diversity', loss_diversity, DiversityLoss)
         self.align_corners = self.decode_head.align_corners
         self.phase = Phase()
@@ -94,13 +96,14 @@ class TrainedSegmentor(TagSegmentor):
         del reading  # before the decoder and the losses need as much
 
         logits = self.decode_head(fused)
-        full = resize_by_products(logits, inputs.shape[2:])
+        height, width = inputs.shape[2:]
+        full = resize_by_products(logits, self._covered(logits))[..., :height, :width]
         loss_decode = self.decode_head.loss_decode
         pair_labels = full.max(dim=1).indices if self.phase.pairs_from_prediction else labels
         return {
             loss_decode.loss_name: loss_decode(full, labels),
             'loss_diversity': self.loss_diversity(
-                predicted_affinity(relation), _at_patches(pair_labels, logits.shape[2:])
+                predicted_affinity(relation), self._at_patches(pair_labels)
             ),
         }
 
@@ -172,13 +175,20 @@ class TrainedSegmentor(TagSegmentor):
             patches: (B, C, g_h, g_w).
             size: Of the image, (height, width).
         """
-        covered = [side * self.backbone.patch_size for side in patches.shape[2:]]
-        return patches if covered == list(size) else self._at_pixels(patches, size)
+        whole = self._covered(patches) == list(size)
+        return patches if whole else self._at_pixels(patches, size)
 
     def _at_pixels(self, patches: Tensor, size: Sequence[int]) -> Tensor:
         """Resize values of patches to the pixels they cover, and keep the top left of a size."""
-        covered = [side * self.backbone.patch_size for side in patches.shape[2:]]
-        return _resize(patches, covered)[..., : size[0], : size[1]]
+        return _resize(patches, self._covered(patches))[..., : size[0], : size[1]]
+
+    def _covered(self, patches: Tensor) -> list[int]:
+        """Height and width in pixels that patches (B, C, g_h, g_w) cover, padding included."""
+        return [side * self.backbone.patch_size for side in patches.shape[2:]]
+
+    def _at_patches(self, labels: Tensor) -> Tensor:
+        """Labels (B, S, S) at the patches' top-left pixels, (B, g_h, g_w)."""
+        return labels[:, :: self.backbone.patch_size, :: self.backbone.patch_size]
 
 
 def padding_of(sample: SegDataSample) -> Sequence[int]:
@@ -195,8 +205,3 @@ def content_of(inputs: Tensor, sample: SegDataSample) -> tuple[int, int]:
 
 def _resize(logits: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(logits, size=tuple(size), mode='bilinear', align_corners=False)
-
-
-def _at_patches(labels: Tensor, grid: Sequence[int]) -> Tensor:
-    """Labels (B, S, S) at the patches' top-left pixels, (B, g_h, g_w)."""
-    return F.interpolate(labels[:, None].float(), size=tuple(grid), mode='nearest')[:, 0].long()

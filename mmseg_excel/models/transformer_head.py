@@ -25,16 +25,14 @@ class TransformerHead(BaseDecodeHead):
     """Three CLIP-style transformer blocks and a 1x1 convolution (docs/method.md, section 6).
 
     Args:
-        in_channels: Width of G. Default: 256.
+        in_channels: Width of G. A segmentor tells it, and num_classes, by adapter and texts.
         num_layers: Transformer blocks. Default: 3.
         num_heads: Attention heads a block. Default: 8.
         **kwargs: Of mmseg's ``BaseDecodeHead``: ``num_classes`` (n + 1), ``loss_decode``,
             ``dropout_ratio``, ``align_corners``, ``ignore_index`` and ``init_cfg``.
     """
 
-    def __init__(
-        self, in_channels: int = 256, num_layers: int = 3, num_heads: int = 8, **kwargs
-    ) -> None:
+    def __init__(self, in_channels: int, num_layers: int = 3, num_heads: int = 8, **kwargs) -> None:
         check_whole('TransformerHead.in_channels', in_channels, ranges.WIDTH)
         check_whole('TransformerHead.num_layers', num_layers, '[1, 256]')
         check_whole('TransformerHead.num_heads', num_heads, '[1, 256]')

@@ -76,13 +76,13 @@ class InnerProductAdapter(LVCAdapter):
 
     def __init__(
         self,
-        in_channels: int = 768,
+        in_channels: int,
+        num_layers: int,
         channels: int = 256,
-        num_layers: int = 11,
         dropout: float = 0.1,
         init_cfg=None,
     ) -> None:
-        super().__init__(in_channels, channels, num_layers, dropout, init_cfg=init_cfg)
+        super().__init__(in_channels, num_layers, channels, dropout, init_cfg=init_cfg)
 
     def relation_logits(self, fused: Tensor, over_batch: bool) -> Tensor:
         """GᵀG between all patches of an image, (B, P, P); no mean, so images never meet."""

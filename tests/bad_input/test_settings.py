@@ -112,7 +112,7 @@ ROOMS = [
         'AttributeTextHead',
         AttributeTextHead,
         dict(
-            in_channels=WIDTH,
+            in_channels=((0, -1, 10**6, 2.5, '3', True), r'must be a whole number in \[1, 8192\]'),
             mode=choice('attribute'),
             num_attributes=whole('[1, 1e6]', 0, -5),
             keep_ratio=number('(0, 1]', 0, -0.1, 1.01, 2),
@@ -133,6 +133,8 @@ ROOMS = [
             alpha=number('(0, 1e6]', 0, -3, 1e30),
             beta=number('[0, 1e6]', -0.5, 1e30),
         ),
+        in_channels=16,
+        num_layers=2,
     ),
     *cases_of(
         'TransformerHead',
@@ -368,15 +370,15 @@ SINGLE = [
     ),
     refused(
         'heads that do not divide',
-        lambda: TransformerHead(num_heads=7, num_classes=21),
+        lambda: TransformerHead(256, num_heads=7, num_classes=21),
         r'TransformerHead.num_heads is 7, which does not divide in_channels \(256\)',
     ),
     refused(
-        'head without classes', lambda: TransformerHead(), 'TransformerHead.num_classes is None'
+        'head without classes', lambda: TransformerHead(256), 'TransformerHead.num_classes is None'
     ),
     refused(
         'unused setting of the head',
-        lambda: TransformerHead(num_classes=3, sampler={}),
+        lambda: TransformerHead(256, num_classes=3, sampler={}),
         "TransformerHead has the key 'sampler', but may only have",
     ),
     refused(
@@ -400,10 +402,12 @@ SINGLE = [
     *(
         refused(
             f'{room.__name__}.init_cfg is {value!r}',
-            lambda room=room, value=value: room(init_cfg=value),
+            lambda room=room, given=given, value=value: room(*given, init_cfg=value),
             rf"{room.__name__}\.init_cfg is .*a dict with a 'type'",
         )
-        for room in (SVCNeck, LVCAdapter, PseudoLabeler, HalfScoreLabeler, FrozenCLIP)
+        for room, *given in (
+            *([SVCNeck], [LVCAdapter, 16, 2], [PseudoLabeler], [HalfScoreLabeler], [FrozenCLIP]),
+        )
         for value in (3, 'Xavier', {}, [], [None], dict(layer='Linear'))
     ),
     *(

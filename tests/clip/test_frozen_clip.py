@@ -151,17 +151,11 @@ def toy_case(count=24):
 
 
 def toy_config():
-    config = golden_config(
+    return golden_config(
         backbone__model='excel-toy',
         backbone__pretrained='packaged',
         text_head__vocabulary='toy',
-        decode_head__num_classes=11,
     )
-    tower = FrozenCLIP('excel-toy', 'packaged').tower
-    config['adapter']['num_layers'] = len(tower.transformer.resblocks)
-    config['adapter']['in_channels'] = tower.proj.shape[0]
-    config['text_head']['in_channels'] = tower.proj.shape[1]
-    return config
 
 
 @pytest.mark.parametrize('dynamic', [False, True])

@@ -55,11 +55,10 @@ def golden_config(**changes) -> dict:
         ),
         backbone=dict(type='FrozenCLIP', model=MODEL_NAME, pretrained=tiny_clip_file()),
         neck=dict(type='SVCNeck'),
-        text_head=dict(type='AttributeTextHead', vocabulary='voc', in_channels=64, mode='global'),
-        adapter=dict(type='LVCAdapter', in_channels=128),
+        text_head=dict(type='AttributeTextHead', vocabulary='voc', mode='global'),
+        adapter=dict(type='LVCAdapter'),
         decode_head=dict(
             type='TransformerHead',
-            num_classes=21,
             loss_decode=dict(type='BalancedCrossEntropyLoss'),
         ),
         pseudo_labeler=dict(type='PseudoLabeler'),

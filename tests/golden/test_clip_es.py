@@ -39,7 +39,7 @@ def model():
                 pretrained=tiny_clip_file(),
                 half_positions=True,
             ),
-            text_head=dict(type='GradientCAMHead', vocabulary='voc', in_channels=64),
+            text_head=dict(type='GradientCAMHead', vocabulary='voc'),
             pseudo_labeler=dict(type='HalfScoreLabeler', box_threshold=0.4),
         )
     )
@@ -72,7 +72,7 @@ def tags_of(image: str) -> torch.Tensor:
 def test_texts(model, dataset):
     vocabulary = get_vocabulary(dataset)
     assert [*vocabulary.texts] == GOLDEN[f'{dataset}_prompts'].tolist()
-    head = MODELS.build(dict(type='GradientCAMHead', vocabulary=dataset, in_channels=64))
+    head = MODELS.build(dict(type='GradientCAMHead', vocabulary=dataset))
     head.encode_classes(model.backbone.load_text_encoder())
     assert max_error(head.class_texts, GOLDEN[f'{dataset}_text_features']) < 1e-4
 

@@ -170,7 +170,7 @@ def test_learning_rate():
 
 
 def test_coco_texts(model):
-    head = MODELS.build(dict(type='GradientCAMHead', vocabulary='coco', in_channels=64))
+    head = MODELS.build(dict(type='GradientCAMHead', vocabulary='coco'))
     head.encode_classes(model.backbone.load_text_encoder())
     assert max_error(head.class_texts, GOLDEN['coco_text_features']) < 1e-4
 

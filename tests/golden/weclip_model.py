@@ -21,8 +21,8 @@ def weclip_config() -> dict:
     del config['neck']
     return config | dict(
         type='WeCLIP',
-        text_head=dict(type='GradientCAMHead', vocabulary='voc', in_channels=64),
-        adapter=dict(type='InnerProductAdapter', in_channels=128),
+        text_head=dict(type='GradientCAMHead', vocabulary='voc'),
+        adapter=dict(type='InnerProductAdapter'),
         pseudo_labeler=dict(type='PseudoLabeler', box_threshold=0.4),
     )
 

@@ -15,7 +15,7 @@ model = dict(
     backbone=dict(
         type='FrozenCLIP', model='ViT-B-16-quickgelu', pretrained='openai', half_positions=True
     ),
-    text_head=dict(type='GradientCAMHead', vocabulary='voc', in_channels=512),
+    text_head=dict(type='GradientCAMHead', vocabulary='voc'),
     pseudo_labeler=dict(type='HalfScoreLabeler', box_threshold=0.4, background_power=1),
     attention_layers=8,
     test_cfg=dict(source='cam'),

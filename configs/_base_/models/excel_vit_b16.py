@@ -2,6 +2,7 @@
 # An import, not a name: it registers the whole package, also under somebody else's tools.
 from mmseg_excel.models import ExCEL
 
+# What is not said here follows: widths and depth from CLIP, outputs from the vocabulary.
 model = dict(
     type=ExCEL,
     data_preprocessor=dict(
@@ -19,7 +20,6 @@ model = dict(
     text_head=dict(
         type='AttributeTextHead',
         vocabulary='voc',
-        in_channels=512,
         mode='attributes',
         descriptions='voc',
         num_attributes=112,
@@ -28,19 +28,15 @@ model = dict(
     ),
     adapter=dict(
         type='LVCAdapter',
-        in_channels=768,
         channels=256,
-        num_layers=12,
         dropout=0.1,
         alpha=3.0,
         beta=1.0,
     ),
     decode_head=dict(
         type='TransformerHead',
-        in_channels=256,
         num_layers=3,
         num_heads=8,
-        num_classes=21,
         loss_decode=dict(type='BalancedCrossEntropyLoss'),
     ),
     pseudo_labeler=dict(type='PseudoLabeler', box_threshold=0.79),

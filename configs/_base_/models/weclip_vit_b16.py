@@ -8,11 +8,8 @@ from mmseg_excel.models import WeCLIP
 
 model.pop('neck')
 model.update(type=WeCLIP, static_layers=8, dynamic_layers=6)
-model.text_head = dict(type='GradientCAMHead', vocabulary='voc', in_channels=512)
-# All layers but the last, whose input the gradients are taken at.
-model.adapter = dict(
-    type='InnerProductAdapter', in_channels=768, channels=256, num_layers=11, dropout=0.1
-)
+model.text_head = dict(type='GradientCAMHead', vocabulary='voc')
+model.adapter = dict(type='InnerProductAdapter', channels=256, dropout=0.1)
 model.pseudo_labeler.update(box_threshold=0.4)
 
 label_crf.update(gaussian=dict(sxy=3, compat=3), bilateral=dict(sxy=64, srgb=5, compat=4))
