@@ -53,7 +53,8 @@ class GridScores:
             self.scores[index : index + 1, own], tuple(size), mode='bilinear', align_corners=False
         )[0].half()
         highest = resized.amax(dim=0, keepdim=True)
-        stack = torch.cat([(1 - highest) ** self.background_power, resized])
+        with torch.autocast(resized.device.type, enabled=False):  # which knows one half precision
+            stack = torch.cat([(1 - highest) ** self.background_power, resized])
         return stack, torch.cat([self.channels[index, :1], self.channels[index, 1:][own]])
 
     def _in_order(self, index: int) -> Tensor:
@@ -160,5 +161,13 @@ class CLIPES(TagSegmentor):
         """Label images; scores go from the patches straight to each sample's ``ori_shape``."""
         for index, sample in enumerate(data_samples):
             stack, labels = pseudo.at(index, sample.ori_shape)
-            sample.pred_sem_seg = PixelData(data=labels[stack.argmax(dim=0)][None])
+            label = _flipped_back(labels[stack.argmax(dim=0)], sample)
+            sample.pred_sem_seg = PixelData(data=label[None])
         return data_samples
+
+
+def _flipped_back(label: Tensor, sample: SegDataSample) -> Tensor:
+    """A label map (H, W) of a view that test-time augmentation has flipped."""
+    if not sample.get('flip', False):
+        return label
+    return label.flip(-1 if sample.flip_direction == 'horizontal' else -2)

@@ -49,6 +49,19 @@ def check_train_cfg(train_cfg: Mapping | None) -> None:
         )
 
 
+def check_pretrained(pretrained: None) -> None:
+    """Refuse weights where mmseg's own models expect them.
+
+    Raises:
+        BadInput: There are any.
+    """
+    if pretrained is not None:
+        raise BadInput(
+            f'model.pretrained is {shown(pretrained)}, but nothing reads it: the weights of CLIP '
+            'are model.backbone.pretrained, those of a checkpoint load_from.'
+        )
+
+
 def check_preprocessor(config: Mapping | nn.Module) -> None:
     """Check the settings of mmseg's ``SegDataPreProcessor``, which itself checks none.
 

@@ -21,7 +21,7 @@ from ..utils.class_lists import check_same_classes
 from ..utils.plain import plain, sha256_of_tensors
 from ..utils.room import check_init_cfg
 from .attribute_text_head import AttributeTextHead
-from .config_checks import check_preprocessor, check_test_cfg, check_train_cfg
+from .config_checks import check_preprocessor, check_pretrained, check_test_cfg, check_train_cfg
 from .gradient_cam_head import GradientCAMHead
 from .input_checks import (
     check_batch,
@@ -54,6 +54,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         test_cfg: ``source``, one of ``SOURCES``: where predictions come from; the first one is the
             default. ``'cam'`` is training-free: the image's tags choose the classes. mmseg's
             ``mode`` may be ``'whole'``; there are no sliding windows.
+        pretrained: Unused; mmseg's ``init_model`` sets it to None.
 
     Raises:
         BadInput: A setting is out of range, or rooms do not fit each other.
@@ -72,11 +73,13 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
+        pretrained: None = None,
     ) -> None:
         check_preprocessor(data_preprocessor)
         test_cfg = {} if test_cfg is None else test_cfg
         check_test_cfg(test_cfg, self.SOURCES)
         check_train_cfg(train_cfg)
+        check_pretrained(pretrained)
         check_init_cfg('model', init_cfg)
         super().__init__(
             data_preprocessor=built('data_preprocessor', data_preprocessor, BaseDataPreprocessor),

@@ -542,6 +542,11 @@ SEGMENTOR = [
         )
         for value in (3, 'x', [1], dict(max_iters=3))
     ),
+    refused(
+        'weights of a model',
+        with_room('pretrained', 'ViT-B-16.pt'),
+        "model.pretrained is 'ViT-B-16.pt', but nothing reads it: .* model.backbone.pretrained",
+    ),
     refused('init_cfg of a model', with_room('init_cfg', 'Xavier'), "model.init_cfg is 'Xavier'"),
     *(
         refused(
