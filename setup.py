@@ -23,6 +23,7 @@ setup(
     install_requires=[
         'ijson',
         'matplotlib',
+        'numba',
         'numpy',
         'open_clip_torch>=2.26',
         'openai>=1.40',
@@ -30,7 +31,6 @@ setup(
         'pillow',
         'prettytable',
         'pycocotools',
-        'pydensecrf2',
         'rich',
         'safetensors',
         'scikit-learn>=1.3',
@@ -50,6 +50,8 @@ setup(
             'torch>=2.3',
         ],
         'openmmlab': ['mmengine>=0.10.4', 'mmcv>=2.1', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
+        # DenseCRF by the library of its authors. It compiles when it is installed.
+        'crf': ['pydensecrf2'],
         # The page of tools/app.py.
         'app': ['gradio>=6'],
         # The page is tested, in Chromium where there is one.

@@ -49,7 +49,7 @@ from mmseg_excel.utils.images import read_rgb  # noqa: E402
 
 NUM_CLASSES = 21
 HEIGHT, WIDTH = 375, 500
-EXACT_CRF = DenseCRF()
+EXACT_CRF = DenseCRF(engine='pydensecrf')
 FAST_CRF = dict(type='DenseCRF', min_probability=0.3)  # not exact
 
 

@@ -42,10 +42,10 @@ class DenseCRF:
         min_probability: Classes that reach this probability nowhere in the image are left out.
             Default: 0, exact. 0.3 is fast and changes fewer than one pixel in a thousand
             (``benchmarks/densecrf.py``).
-        engine: Who computes: ``'pydensecrf'``, the library of the CRF's authors, or ``'torch'``,
-            plain PyTorch, on any device. All give the same labels, but for single pixels that
-            rounding decides. Default: ``'auto'``, the fastest that is installed on the CPU, and
-            ``'torch'`` for tensors on other devices.
+        engine: Who computes: ``'numba'``, compiled at first use, ``'pydensecrf'``, the library of
+            the CRF's authors, or ``'torch'``, plain PyTorch, on any device. All give the same
+            labels, but for single pixels that rounding decides. Default: ``'auto'``, the first of
+            these that is installed, and ``'torch'`` for tensors that are not on the CPU.
 
     Raises:
         BadInput: A setting is out of range.
@@ -72,6 +72,15 @@ class DenseCRF:
         self.bilateral = _kernel('DenseCRF.bilateral', bilateral, BILATERAL)
         self.min_probability = min_probability
         self.engine = engine
+
+    def identity(self) -> dict[str, object]:
+        """What decides the labels.
+
+        The engine is no part of it: like the device, the number of threads and the versions of
+        libraries, it decides nothing but how numbers round.
+        """
+        settings = {name: value for name, value in vars(self).items() if name != 'engine'}
+        return dict(type=type(self), **settings)
 
     @property
     def remark(self) -> str:

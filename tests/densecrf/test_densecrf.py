@@ -4,6 +4,7 @@ import torch
 from mmseg.registry import MODELS
 
 from mmseg_excel.densecrf import CLIPESDenseCRF, DenseCRF, engines
+from mmseg_excel.utils.plain import plain
 from tests.golden.reference import golden
 from tests.tolerance import assert_near
 
@@ -141,6 +142,18 @@ def test_a_missing_engine_names_the_way_out(monkeypatch):
         DenseCRF(engine='pydensecrf')
 
 
+def test_a_record_of_labels_names_all_settings_but_the_engine(engine):
+    assert plain(DenseCRF(engine=engine)) == plain(DenseCRF())
+    assert plain(CLIPESDenseCRF()) != plain(CLIPESDenseCRF(confidence=0.9))
+    assert plain(DenseCRF()) == dict(
+        type='mmseg_excel.densecrf.dense_crf.DenseCRF',
+        iterations=10,
+        gaussian=dict(sxy=1, compat=3),
+        bilateral=dict(sxy=67, srgb=3, compat=4),
+        min_probability=0.0,
+    )
+
+
 def test_the_fastest_engine_there_is(monkeypatch):
     there = {'torch'}
     monkeypatch.setattr(engines, 'find_spec', lambda name: name if name in there else None)
@@ -148,5 +161,7 @@ def test_the_fastest_engine_there_is(monkeypatch):
     assert engines.engine_for('auto', cpu) == 'torch'
     there.add('pydensecrf')
     assert engines.engine_for('auto', cpu) == 'pydensecrf'
+    there.add('numba')
+    assert engines.engine_for('auto', cpu) == 'numba'
     assert engines.engine_for('auto', gpu) == 'torch'
     assert engines.engine_for('pydensecrf', gpu) == 'pydensecrf'

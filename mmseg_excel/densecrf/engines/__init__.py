@@ -12,7 +12,7 @@ from torch import Tensor
 from .kernel import Kernel
 
 # The fastest first, with the packages they need.
-PACKAGES = {'pydensecrf': 'pydensecrf2', 'torch': 'torch'}
+PACKAGES = {'numba': 'numba', 'pydensecrf': 'pydensecrf2', 'torch': 'torch'}
 AUTO = 'auto'
 NAMES = (AUTO, *PACKAGES)
 ANY_DEVICE = 'torch'

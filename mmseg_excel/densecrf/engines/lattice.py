@@ -43,7 +43,7 @@ class PermutohedralLattice:
         self._vertices = vertices[:, :num_points].flatten(0, 1)
         self._neighbours = [
             (_found(points, points + step), _found(points, points - step))
-            for step in _steps_along(steps[:dims])
+            for step in steps_along(strides[:dims])
         ]
         self._splat_order(len(points))
 
@@ -94,7 +94,7 @@ def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
         points than can be told apart.
     """
     dims = len(extents)
-    scaled = [extent * scale for extent, scale in zip(extents, _scales(dims), strict=True)]
+    scaled = [extent * scale for extent, scale in zip(extents, scales_of(dims), strict=True)]
     # Rounding to a vertex, and a step to its neighbour, move a coordinate by a few times d + 1.
     margin = 8 * (dims + 1)
     widths = [
@@ -105,7 +105,18 @@ def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
     return strides if max(widths) < WIDEST and clouds * strides[-1] < MOST_KEYS else None
 
 
-def _scales(dims: int) -> list[float]:
+def steps_along(strides: Sequence[int]) -> list[int]:
+    """How keys differ from their neighbours' in each of the d + 1 directions.
+
+    Args:
+        strides: The first d of :func:`strides_of`.
+    """
+    back = -sum(strides)
+    corners = len(strides) + 1
+    return [*(back + corners * stride for stride in strides), back]
+
+
+def scales_of(dims: int) -> list[float]:
     """Lengths of the features on the lattice, for a filter of unit width."""
     deviation = torch.tensor(math.sqrt(2 / 3) * (dims + 1), dtype=torch.float32).item()
     return [1 / math.sqrt((i + 1) * (i + 2)) * deviation for i in range(dims)]
@@ -138,7 +149,7 @@ def _vertex(remainder: int, ranks: Tensor) -> Tensor:
 
 def _elevate(features: Tensor) -> Tensor:
     """Features (N, d) on the plane of d + 1 coordinates that sum to zero."""
-    scaled = features * features.new_tensor(_scales(features.shape[1]))
+    scaled = features * features.new_tensor(scales_of(features.shape[1]))
     behind = torch.zeros_like(scaled[:, 0])
     elevated = []
     for axis in range(features.shape[1], 0, -1):
@@ -160,13 +171,6 @@ def _barycentric(rests: Tensor, ranks: Tensor) -> Tensor:
     ascending = torch.empty_like(rests).scatter_(1, rests.shape[1] - 1 - ranks, rests)
     first = ascending[:, :1] + (1 - ascending[:, -1:])
     return torch.cat([first, ascending[:, 1:] - ascending[:, :-1]], dim=1)
-
-
-def _steps_along(strides: Tensor) -> list[Tensor]:
-    """Differences of keys to the neighbour in each of the d + 1 directions."""
-    back = -strides.sum()
-    corners = len(strides) + 1
-    return [*(back + corners * strides), back]
 
 
 def _found(points: Tensor, keys: Tensor) -> Tensor:

@@ -1,0 +1,57 @@
+"""What numba compiles, beside plain PyTorch."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip('numba')
+from numba import njit  # noqa: E402
+
+from mmseg_excel.densecrf.engines import compiling, vectors  # noqa: E402
+from mmseg_excel.densecrf.engines.kernel import Kernel  # noqa: E402
+from mmseg_excel.densecrf.engines.lattice import PermutohedralLattice, strides_of  # noqa: E402
+from mmseg_excel.densecrf.engines.numba_lattice import CompiledLattice  # noqa: E402
+
+
+@njit
+def eight(numbers, others):
+    """Powers of e, the larger ones, and two numbers across."""
+    powers, larger = np.empty_like(numbers), np.empty_like(numbers)
+    vector = vectors.load(numbers, 0)
+    vectors.store(powers, 0, vectors.exp(vector))
+    vectors.store(larger, 0, vectors.larger(vector, vectors.load(others, 0)))
+    return powers, larger, vectors.largest(vector), vectors.total(vector)
+
+
+def test_eight_numbers_at_once():
+    numbers = np.array([0, -1e-6, -0.3, -0.7, -5, -86, -88, -1e30], np.float32)
+    powers, larger, largest, total = eight(numbers, numbers[::-1].copy())
+    np.testing.assert_allclose(powers[:6], np.exp(numbers[:6].astype(float)), rtol=2e-7)
+    assert not powers[6:].any()
+    assert np.array_equal(larger, np.maximum(numbers, numbers[::-1]))
+    assert (largest, total) == (0, np.float32(-1e30))
+
+
+@pytest.mark.parametrize('kernel', [Kernel(1, 3), Kernel(3, 3), Kernel(67, 4, 3)])
+def test_points_lie_on_the_same_lattice(kernel):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (1, 63, 77, 3), generator=generator).byte()
+    features, strides = kernel.features(images), strides_of(kernel.extents(63, 77))
+    values = torch.rand(63 * 77, 8)
+    compiled = CompiledLattice(features[0].contiguous().numpy(), strides)
+    rows = compiled.rows(8)
+    compiled.gather(values.numpy().ravel(), compiled.weights, rows)
+    sums = rows.reshape(-1, 8)[compiled.vertices] * compiled.weights[..., None]
+    dims = features.shape[-1]
+    expected = PermutohedralLattice(features, strides).filter(values) * (1 + 2.0**-dims)
+    np.testing.assert_allclose(sums.sum(axis=1), expected.numpy(), rtol=1e-5)
+
+
+def test_compiles_where_nothing_can_be_kept(monkeypatch):
+    def without_folders(cache=False, **options):
+        if cache:
+            raise RuntimeError('cannot cache function: no locator available')
+        return njit(**options)
+
+    monkeypatch.setattr(compiling, 'njit', without_folders)
+    assert compiling.compiled(lambda number: number + 1)(2) == 3
