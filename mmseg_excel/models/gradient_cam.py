@@ -127,19 +127,21 @@ class LastBlock:
 
     def _through_attention(self, gradient: Tensor) -> Tensor:
         """Sum over patches of the gradient at h, by way of q, k and v: (B, K, D)."""
-        out = self.block.attn.out_proj.weight
-        mixed = self._heads(gradient @ out)  # (B, K, H, P, d)
-        q, k, v, own = (x[:, None] for x in (self.q, self.k, self.v, self.mixed[:, :, 1:]))
-        attention = self.attention[:, None, :, 1:]
-        along = (mixed * own).sum(dim=-1, keepdim=True)
-        from_class_token = attention[..., :1]
-        to_values = ((1 - from_class_token) * mixed).sum(dim=-2)
-        gathered = attention.transpose(-1, -2) @ mixed
-        shares = (v * gathered).sum(dim=-1, keepdim=True) - attention.transpose(-1, -2) @ along
-        to_queries = self.width * (shares * k).sum(dim=-2)
-        at_class_token = from_class_token * ((mixed * v[..., :1, :]).sum(-1, keepdim=True) - along)
-        to_keys = -self.width * (at_class_token * q[..., 1:, :]).sum(dim=-2)
-        sums = torch.cat([part.flatten(-2) for part in (to_queries, to_keys, to_values)], dim=-1)
+        mixed = self._heads(gradient @ self.block.attn.out_proj.weight)  # (B, K, H, P, d)
+        attention = self.attention[:, :, 1:]
+        from_class_token = attention[..., 0]
+        along = torch.einsum('bkhpd,bhpd->bkhp', mixed, self.mixed[:, :, 1:])
+        to_values = torch.einsum('bhp,bkhpd->bkhd', 1 - from_class_token, mixed)
+        # All classes are columns of one product with the attention, which is large.
+        gathered = torch.einsum('bhpn,bkhpd->bkhnd', attention, mixed)
+        shares = torch.einsum('bhnd,bkhnd->bkhn', self.v, gathered)
+        shares = shares - torch.einsum('bhpn,bkhp->bkhn', attention, along)
+        to_queries = torch.einsum('bkhn,bhnd->bkhd', shares, self.k)
+        at_class_token = torch.einsum('bhd,bkhpd->bkhp', self.v[..., 0, :], mixed) - along
+        at_class_token = at_class_token * from_class_token[:, None]
+        to_keys = -torch.einsum('bkhp,bhpd->bkhd', at_class_token, self.q[..., 1:, :])
+        parts = (self.width * to_queries, self.width * to_keys, to_values)
+        sums = torch.cat([part.flatten(-2) for part in parts], dim=-1)
         return sums @ self.block.attn.in_proj_weight
 
     def _heads(self, tokens: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from open_clip.model import CLIPVisionCfg, _build_vision_tower
-from torch import Tensor, nn
+from torch import nn
 
-from mmseg_excel.models.gradient_cam import LastBlock, class_scores, gradient_cams, normalise_twice
+from benchmarks.literal.gradient_cams import gradient_cams as by_autograd
+from mmseg_excel.models.gradient_cam import LastBlock, gradient_cams, normalise_twice
 
 SCALE = 30.0
 
@@ -31,29 +32,13 @@ def random_case(tower: nn.Module, batch: int = 2, patches: int = 11):
     return tokens, texts, allowed, classes
 
 
-def by_autograd(tower, tokens, texts, allowed, classes) -> Tensor:
-    """One image and one class at a time, as the references do it."""
-    maps = torch.zeros(*classes.shape, tokens.shape[1] - 1, dtype=tokens.dtype)
-    block = tower.transformer.resblocks[-1]
-    for i, x in enumerate(tokens):
-        for position, c in enumerate(classes[i].tolist()):
-            h = block.ln_1(x[None]).requires_grad_()
-            attended = x[None] + block.attn(h, h, h, need_weights=False)[0]
-            output = attended + block.mlp(block.ln_2(attended))
-            embedding = tower.ln_post(output)[:, 1:].mean(dim=1) @ tower.proj
-            score = class_scores(embedding, texts, allowed[i : i + 1], SCALE).probabilities[0, c]
-            (gradient,) = torch.autograd.grad(score, h)
-            maps[i, position] = h.detach()[0, 1:] @ gradient[0, 1:].mean(dim=0)
-    return maps
-
-
 @pytest.mark.parametrize('quick_gelu', [True, False])
 @pytest.mark.parametrize('seed', range(4))
 def test_closed_form_is_autograd(seed, quick_gelu):
     tower = random_tower(seed, quick_gelu)
     tokens, texts, allowed, classes = random_case(tower)
     ours = gradient_cams(tower, tokens, texts, allowed, classes, SCALE)
-    oracle = by_autograd(tower, tokens, texts, allowed, classes)
+    oracle = by_autograd(tower, tokens, texts, allowed, classes, SCALE)
     assert (ours - oracle).abs().max() < 1e-10 * max(1.0, oracle.abs().max().item())
 
 
