@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
@@ -11,7 +10,7 @@ from mmseg.registry import MODELS
 
 from mmseg_excel.ablation import load_table
 from mmseg_excel.engine import PhaseScheduleHook
-from mmseg_excel.inference.inferencer import Settings
+from mmseg_excel.models.excel import ExCELSettings
 from mmseg_excel.visualization.cam import ablation
 
 from .golden.model import MODEL_NAME, golden_config, tiny_clip_file
@@ -19,7 +18,7 @@ from .golden.reference import golden_tensor
 from .tolerance import assert_near
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
-FULL = Settings(
+FULL = ExCELSettings(
     calibration='qkv', num_layers=5, texts='attributes', attribute_weight=1.0, keep_ratio=0.9,
     box_threshold=0.79, par_iterations=20, dynamic=False,
 )  # fmt: skip
@@ -43,7 +42,7 @@ def calibration(cfg: Config) -> tuple:
 @pytest.mark.parametrize('name', SAME)
 def test_figure_table_and_recipe_agree(name):
     column, label = SAME[name]
-    drawn = ablation(SimpleNamespace(settings=FULL, trained=False))[column]
+    drawn = ablation(FULL, trained=False)[column]
     assert calibration(config(f'baselines/{name}')) == (
         drawn.calibration, drawn.num_layers, drawn.texts,
     )  # fmt: skip

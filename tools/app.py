@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmseg_excel.app.model import load_model
+from mmseg_excel.app.model import load_models
 from mmseg_excel.utils.arguments import Parser, device, whole_number
 from mmseg_excel.utils.cli import bad_input_exits
 
@@ -26,6 +26,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'CLIP weights are given)',
     )
     parser.add_argument('--checkpoint', help='of a model trained with this config')
+    parser.add_argument(
+        '--beside',
+        nargs='+',
+        metavar='CONFIG[=CHECKPOINT]',
+        help='further models of the method menu (default: WeCLIP and CLIP-ES on the same CLIP, if '
+        'no config is named)',
+    )
     parser.add_argument('--model', help="open_clip model name (default: the config's)")
     parser.add_argument(
         '--pretrained', help="CLIP's weights: open_clip tag or file (default: the config's)"
@@ -53,17 +60,19 @@ def main(argv: list[str] | None = None) -> None:
 
         check_address(args.host, args.port)
 
-        inferencer = load_model(
+        inferencers = load_models(
             args.config,
             args.checkpoint,
+            args.beside,
             args.model,
             args.pretrained,
             args.descriptions,
             args.device,
         )
-        page = build_page(Desk(inferencer))
+        page = build_page(*(Desk(inferencer) for inferencer in inferencers))
         url = serve(page, args.host, args.port)
-        print(inferencer.notice or f'CLIP: {inferencer.model.backbone.model}.')
+        first = inferencers[0]
+        print(first.notice or f'CLIP: {first.model.backbone.model}.')
         print(f'The page is at {url} (Ctrl+C ends it).', flush=True)
     page.block_thread()
 

@@ -14,7 +14,7 @@ from mmseg_excel.export.reference_checkpoint import (
     save_checkpoint,
     to_reference_state,
 )
-from mmseg_excel.inference.inferencer import build_model, load_weights
+from mmseg_excel.inference.loading import build_model, load_weights
 from mmseg_excel.models.trained_segmentor import TrainedSegmentor
 from mmseg_excel.utils.arguments import Parser, add_config_options, output_file
 from mmseg_excel.utils.checkpoints import naming, read_tensors

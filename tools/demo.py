@@ -23,7 +23,7 @@ import mmseg_excel  # noqa: F401
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.engine.work_dir import checkpoints_in
 from mmseg_excel.evaluation.map_quality import map_miou, static_maps
-from mmseg_excel.inference.inferencer import load_weights
+from mmseg_excel.inference.loading import load_weights
 from mmseg_excel.models import AttributeTextHead, ExCEL, SVCNeck
 from mmseg_excel.utils.arguments import Parser, output_folder, seed, whole_number
 from mmseg_excel.utils.atomic import write_atomically

@@ -14,7 +14,7 @@ from mmseg.utils import register_all_modules
 
 from mmseg_excel.densecrf import DenseCRF
 from mmseg_excel.export.pseudo_labels import export_pseudo_labels
-from mmseg_excel.inference.inferencer import build_model, load_weights
+from mmseg_excel.inference.loading import build_model, load_weights
 from mmseg_excel.models.tag_segmentor import TagSegmentor
 from mmseg_excel.utils.arguments import Parser, number, output_folder, whole_number
 from mmseg_excel.utils.cli import add_runner_arguments, bad_input_exits, read_config

@@ -2,6 +2,8 @@
 
 Examples:
   python tools/visualize.py cam excel_voc iter_30000.pth --images cat.jpg --tags cat,sofa
+  python tools/visualize.py cam excel_voc iter_30000.pth --beside clip_es_voc weclip_voc=w.pth
+  python tools/visualize.py segmentation excel_voc iter_30000.pth --compare SeCo=seco_labels
   python tools/visualize.py attention excel_voc --images cat.jpg --tags cat --point 120 80
   python tools/visualize.py convergence work_dirs/excel_voc work_dirs/other
 """
@@ -14,6 +16,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.inference.loading import named_model
+from mmseg_excel.inference.subject import Subject, subjects_of_dataset, subjects_of_files
 from mmseg_excel.utils.arguments import Parser, device, number, output_folder, whole_number
 from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.visualization.attention import attention_figure
@@ -22,7 +26,6 @@ from mmseg_excel.visualization.cam import cam_figure
 from mmseg_excel.visualization.convergence import convergence_figure
 from mmseg_excel.visualization.figure import save_figure
 from mmseg_excel.visualization.segmentation import segmentation_figure
-from mmseg_excel.visualization.subject import Subject, subjects_of_dataset, subjects_of_files
 
 KINDS = {
     'cam': ('maps as the parts of the method are added (Fig. 3)', cam_figure),
@@ -47,6 +50,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     kinds.choices['attributes'].add_argument(
         '--count', type=whole_number('[1, 1000]'), default=5, help='attributes a row (default: 5)'
+    )
+    for name in ('cam', 'segmentation'):
+        kinds.choices[name].add_argument(
+            '--beside',
+            nargs='+',
+            default=[],
+            metavar='CONFIG[=CHECKPOINT]',
+            help='further models, of any method, a column each',
+        )
+    kinds.choices['segmentation'].add_argument(
+        '--compare',
+        nargs='+',
+        default=[],
+        metavar='NAME=FOLDER',
+        help='label PNGs from elsewhere, named after the images, a column each',
     )
     curves = kinds.add_parser('convergence', help='scores during training (Fig. 2)')
     curves.add_argument('work_dirs', nargs='+', help='folders that tools/train.py wrote')
@@ -78,17 +96,32 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def draw(args: argparse.Namespace) -> Figure:
     if args.kind == 'convergence':
         return convergence_figure(args.work_dirs, args.metric)
-    inferencer = TagInferencer(args.config, args.checkpoint, args.device)
-    subjects = load_subjects(inferencer, args)
+    subjects = load_subjects(args.config, args.checkpoint, args)
     options = {}
+    if args.kind in ('cam', 'segmentation'):
+        beside = (named_model(name) for name in args.beside)
+        options['beside'] = [load_subjects(*model, args) for model in beside]
+    if args.kind == 'segmentation':
+        options['compare'] = named_folders(args.compare)
     if args.kind == 'attributes':
         options['count'] = args.count
     if args.kind == 'attention' and args.point:
         options['points'] = [tuple(args.point)] * len(subjects)
-    return KINDS[args.kind][1](inferencer, subjects, **options)
+    return KINDS[args.kind][1](subjects, **options)
 
 
-def load_subjects(inferencer: TagInferencer, args: argparse.Namespace) -> list[Subject]:
+def named_folders(pairs: list[str]) -> dict[str, str]:
+    folders = {}
+    for pair in pairs:
+        name, separator, folder = pair.partition('=')
+        if not (name and separator and folder):
+            raise ValueError(f"--compare is '{pair}', but must be NAME=FOLDER.")
+        folders[name] = folder
+    return folders
+
+
+def load_subjects(config: str, checkpoint: str | None, args: argparse.Namespace) -> list[Subject]:
+    inferencer = TagInferencer(config, checkpoint, args.device)
     if not args.images:
         return subjects_of_dataset(inferencer, args.samples)
     if not args.tags:

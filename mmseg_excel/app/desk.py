@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..inference.inferencer import Answer, EncodedImage, Settings, TagInferencer
-from ..visualization.attention import Point, attention_from, attention_matrices
+from ..inference.answers import Answer, EncodedImage
+from ..inference.inferencer import TagInferencer
+from ..models.settings import Settings
+from ..visualization.attention import Point, attention_from
 
-ATTENTION = ('q-k', 'SVC', 'SVC + LVC')
+ATTENTION = ('q-k', 'SVC', 'SVC + LVC', 'affinity')
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Desk:
     @property
     def num_blocks(self) -> int:
         """Blocks of CLIP, the largest N."""
-        return len(self.inferencer.model.backbone.tower.transformer.resblocks)
+        return self.inferencer.model.backbone.num_layers
 
     def encode(self, pixels: np.ndarray) -> EncodedImage:
         """Encode a picture (H, W, 3) of uint8 RGB, once as long as it is remembered."""
@@ -85,7 +87,7 @@ class Desk:
         if strangers:
             words = {word for name in classes for word in name.lower().split()}
             backgrounds = [name for name in backgrounds if name not in words]
-            settings = replace(settings, texts='global')
+            settings = _by_name_alone(settings)
         if len(backgrounds) + len(classes if strangers else own.classes) < 2:
             raise ValueError('One class alone competes with nothing: add a class or a background.')
         answer = self.inferencer.ask(
@@ -97,19 +99,21 @@ class Desk:
         )
         return Reply(answer, self._remark(strangers, settings))
 
-    def attention(self, pixels: np.ndarray, point: Point, num_layers: int) -> dict[str, np.ndarray]:
+    def attention(
+        self, pixels: np.ndarray, point: Point, settings: Settings
+    ) -> dict[str, np.ndarray]:
         """What the patch under a point attends to: name -> (H, W) in 0..1.
 
         Args:
             pixels: uint8 RGB, (H, W, 3).
             point: (x, y) in pixels.
-            num_layers: Calibrated blocks N.
+            settings: How to ask.
 
         Raises:
             ValueError: If the point lies outside the picture.
         """
         image = self.encode(pixels)
-        matrices = attention_matrices(self.inferencer, image, num_layers)
+        matrices = self.inferencer.correlations(image, settings)
         shown = (name for name in ATTENTION if name in matrices)
         return {name: attention_from(image, matrices[name], point) for name in shown}
 
@@ -121,6 +125,8 @@ class Desk:
                 f'There are no descriptions of {names}: the typed names alone are the texts '
                 '(Global), λ and K_r have no effect, and only what you typed competes.'
             )
+        if not hasattr(settings, 'texts'):
+            return 'The names alone are the texts; they compete with each other and backgrounds.'
         texts = {
             'attributes': 'Attributes from descriptions enrich the class names (λ, K_r).',
             'fuse': 'Texts are means with the classes’ sentences: λ and K_r have no effect.',
@@ -128,3 +134,8 @@ class Desk:
         }
         others = f'All {len(own.classes)} classes of the model compete, with the backgrounds.'
         return f'{texts[settings.texts]} {others}'
+
+
+def _by_name_alone(settings: Settings) -> Settings:
+    """The settings without descriptions, which strangers do not have."""
+    return replace(settings, texts='global') if hasattr(settings, 'texts') else settings

@@ -6,7 +6,7 @@ import html
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 # Nothing is told to others, and the browser keeps no history of what was asked.
@@ -16,7 +16,8 @@ os.environ.setdefault('GRADIO_RUN_HISTORY', 'False')
 import gradio as gr  # noqa: E402
 import numpy as np  # noqa: E402
 
-from ..inference.inferencer import Settings  # noqa: E402
+from ..inference.subject import names_of_models  # noqa: E402
+from ..models.settings import Settings  # noqa: E402
 from ..utils.bad_input import BadInput  # noqa: E402
 from ..utils.checks import check_flag, check_number, check_whole  # noqa: E402
 from ..visualization.attention import Point  # noqa: E402
@@ -44,30 +45,43 @@ Choose a picture, type what to look for, and see a map of each class and the lab
 LIMITS = f'At most {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels.'
 CLICK_HINT = 'Click on the picture to see the attention from that point.'
 Update = dict[gr.blocks.Block, object]
+# Lowest, highest (None: as many as CLIP has blocks), step, label.
+SLIDERS = {
+    'num_layers': (1, None, 1, 'N, calibrated blocks'),
+    'attribute_weight': (0, 8, 0.1, 'λ, weight of the attributes'),
+    'keep_ratio': (0.05, 1, 0.05, 'K_r, share of attributes kept'),
+    'box_threshold': (0, 1, 0.01, 'τ, threshold of the boxes'),
+    'background_power': (0.1, 8, 0.1, 't, power of the background’s score'),
+    'par_iterations': (0, 40, 1, 'Rounds of pixel-adaptive refinement'),
+}
+FLAGS = {'crf': 'DenseCRF', 'dynamic': 'The trained adapter has a part in it'}
+KNOBS = (*SLIDERS, *FLAGS)
 
 
-def build_page(desk: Desk) -> gr.Blocks:
-    """Lay out the page and connect it with a desk."""
-    return Page(desk).blocks
+def build_page(*desks: Desk) -> gr.Blocks:
+    """Lay out the page and connect it with desks, one a method."""
+    return Page(desks).blocks
 
 
 class Page:
     """Components of the page, and a handler for each thing one can do.
 
     Args:
-        desk: Answers the questions.
+        desks: They answer the questions, one a method; the page begins with the first.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desks: Sequence[Desk]) -> None:
+        names = names_of_models([desk.inferencer for desk in desks])
+        self.desks = dict(zip(names, desks, strict=True))
+        self.first = desks[0]
         self.scenes = toy_scenes()
         # Pictures sent and drawn are deleted after an hour.
         with PoliteBlocks(
             title='ExCEL', analytics_enabled=False, delete_cache=(600, 3600)
         ) as self.blocks:
             gr.Markdown(INTRODUCTION)
-            if desk.inferencer.notice:
-                gr.HTML(_paragraph(desk.inferencer.notice, 'notice'), elem_id='notice')
+            if self.first.inferencer.notice:
+                gr.HTML(_paragraph(self.first.inferencer.notice, 'notice'), elem_id='notice')
             self.pixels = gr.State(time_to_live=3600)
             self.point = gr.State(time_to_live=3600)
             with gr.Row():
@@ -113,35 +127,26 @@ class Page:
         )
 
     def _lay_out_settings(self) -> None:
-        now, trained = self.desk.inferencer.settings, self.desk.inferencer.trained
         gr.HTML(_heading('Settings', 'the picture is encoded once'))
+        self.method = gr.Radio(
+            list(self.desks),
+            value=next(iter(self.desks)),
+            label='Method',
+            elem_id='method',
+            visible=len(self.desks) > 1,
+        )
+        self.method.preprocess = _as_it_came
         self.knobs = {
-            'num_layers': gr.Slider(
-                1, self.desk.num_blocks, now.num_layers, step=1, label='N, calibrated blocks'
-            ),
-            'attribute_weight': gr.Slider(
-                0, 8, now.attribute_weight, step=0.1, label='λ, weight of the attributes'
-            ),
-            'keep_ratio': gr.Slider(
-                0.05, 1, now.keep_ratio, step=0.05, label='K_r, share of attributes kept'
-            ),
-            'box_threshold': gr.Slider(
-                0, 1, now.box_threshold, step=0.01, label='τ, threshold of the boxes'
-            ),
-            'par_iterations': gr.Slider(
-                0, 40, now.par_iterations, step=1, label='Rounds of pixel-adaptive refinement'
-            ),
-            'crf': gr.Checkbox(now.crf, label='DenseCRF'),
-            'dynamic': gr.Checkbox(
-                now.dynamic, label='Dynamic maps (the trained adapter)', visible=trained
-            ),
+            name: _knob(name, self.first, next(d for d in self.desks.values() if _has(d, name)))
+            for name in KNOBS
+            if any(_has(desk, name) for desk in self.desks.values())
         }
         for name, knob in self.knobs.items():
             knob.elem_id = name
             # Gradio would answer what no browser sends with an error that says nothing.
             knob.preprocess = _as_it_came
         self.backgrounds = gr.Textbox(
-            ', '.join(self.desk.inferencer.vocabulary.backgrounds),
+            ', '.join(self.first.inferencer.vocabulary.backgrounds),
             label='Backgrounds',
             info='What competes with the classes; edit as you like.',
             elem_id='backgrounds',
@@ -157,7 +162,7 @@ class Page:
             with gr.Column(min_width=200):
                 self.pseudo_label = _label_image('Pseudo label', 'pseudo_label')
                 self.legend = gr.HTML(elem_id='legend')
-            with gr.Column(min_width=200, visible=self.desk.inferencer.trained):
+            with gr.Column(min_width=200, visible=self._any_trained):
                 self.prediction = _label_image('Prediction of the decoder', 'prediction')
                 self.prediction_legend = gr.HTML(elem_id='prediction_legend')
         gr.HTML(_heading('Attention', 'CLIP’s own (q-k) and calibrated (SVC)'))
@@ -167,7 +172,7 @@ class Page:
     # Events ---------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        question = [self.classes, self.backgrounds, *self.knobs.values()]
+        question = [self.method, self.classes, self.backgrounds, *self.knobs.values()]
         asked = [self.pixels, self.point, *question]
         everything = [
             *(self.pixels, self.point, self.picture, self.classes, self.note, self.maps),
@@ -192,6 +197,8 @@ class Page:
             *(knob.change for knob in self.knobs.values()),
         ]
         gr.on(changes, self.on_change, asked, **common)
+        turned = common | dict(outputs=[*everything, *self.knobs.values()])
+        self.method.change(self.on_method, asked, **turned)
 
     def on_load(self, *question) -> Update:
         """Begin with the first example."""
@@ -213,6 +220,23 @@ class Page:
         return self._spoken(
             lambda: self._answer(pixels, question) | self._attend(pixels, point, question)
         )
+
+    def on_method(self, pixels: np.ndarray | None, point: Point | None, *question) -> Update:
+        """Ask another method, by its own settings."""
+
+        def change() -> Update:
+            desk = self._desk(question[0])
+            own = desk.inferencer.settings
+            knobs = {knob: getattr(own, name, knob.value) for name, knob in self.knobs.items()}
+            asked = (*question[:3], *knobs.values())
+            turned = {
+                knob: gr.update(value=knobs[knob], visible=_visible(name, desk))
+                for name, knob in self.knobs.items()
+            }
+            answered = self._spoken(lambda: self._answer(pixels, asked))
+            return turned | answered | self._attend(pixels, point, asked)
+
+        return self._spoken(change)
 
     def on_click(self, event: gr.EventData, pixels: np.ndarray | None, _, *question) -> Update:
         """Show attention from a point of the picture."""
@@ -239,7 +263,7 @@ class Page:
         scene = self.scenes[number]
         classes = ', '.join(scene.tags)
         return {self.classes: classes} | self._spoken(
-            lambda: self._open(scene.image, (classes, *question[1:]))
+            lambda: self._open(scene.image, (question[0], classes, *question[2:]))
         )
 
     def _open(self, pixels: np.ndarray, question: tuple) -> Update:
@@ -254,12 +278,13 @@ class Page:
         start = time.perf_counter()
         if pixels is None:
             raise BadInput('Choose a picture first.')
-        classes, backgrounds, *knobs = question
-        reply = self.desk.ask(
+        method, classes, backgrounds, *knobs = question
+        desk = self._desk(method)
+        reply = desk.ask(
             pixels,
             parse_names(classes, 'class', MOST_CLASSES),
             parse_names(backgrounds, 'background', MOST_BACKGROUNDS),
-            self._settings(knobs),
+            self._settings(desk, knobs),
         )
         answer = reply.answer
         update = {
@@ -270,6 +295,8 @@ class Page:
         if answer.prediction is not None:
             update[self.prediction] = label_picture(answer.prediction, pixels)
             update[self.prediction_legend] = legend(answer.prediction)
+        elif self._any_trained:  # another method's is not left standing
+            update |= {self.prediction: None, self.prediction_legend: ''}
         seconds = f'Answered in {time.perf_counter() - start:.2f} s.'
         return update | {self.note: _paragraph(f'{reply.remark} {seconds}', 'note')}
 
@@ -277,19 +304,54 @@ class Page:
         if point is None or pixels is None:
             hint = _paragraph(CLICK_HINT, 'hint')
             return {self.point: None, self.attention: '', self.attention_note: hint}
-        num_layers = self._settings(question[2:]).num_layers
-        heat = self.desk.attention(pixels, point, num_layers)
-        where = f'From ({point[0]:.0f}, {point[1]:.0f}); SVC over the last {num_layers} blocks.'
+        method, _, _, *knobs = question
+        desk = self._desk(method)
+        settings = self._settings(desk, knobs)
+        heat = desk.attention(pixels, point, settings)
+        where = f'From ({point[0]:.0f}, {point[1]:.0f})'
+        if 'SVC' in heat:
+            where += f'; SVC over the last {settings.num_layers} blocks'
         return {
             self.attention: figures(attention_pictures(heat, pixels, point)),
-            self.attention_note: _paragraph(where, 'hint'),
+            self.attention_note: _paragraph(f'{where}.', 'hint'),
         }
 
-    def _settings(self, knobs) -> Settings:
-        chosen = dict(zip(self.knobs, knobs, strict=True))
-        chosen = {name: _checked(self.knobs[name], value) for name, value in chosen.items()}
-        chosen['dynamic'] = chosen['dynamic'] and self.desk.inferencer.trained
-        return replace(self.desk.inferencer.settings, **chosen)
+    @property
+    def _any_trained(self) -> bool:
+        return any(desk.inferencer.trained for desk in self.desks.values())
+
+    def _desk(self, method: object) -> Desk:
+        if method not in self.desks:
+            raise BadInput(f'There is no such method: choose {" or ".join(self.desks)}.')
+        return self.desks[method]
+
+    def _settings(self, desk: Desk, values: Sequence[object]) -> Settings:
+        """What was chosen with the knobs that a desk has."""
+        chosen = {
+            name: _checked(knob, value)
+            for (name, knob), value in zip(self.knobs.items(), values, strict=True)
+            if _has(desk, name)
+        }
+        chosen['dynamic'] = chosen['dynamic'] and desk.inferencer.trained
+        return replace(desk.inferencer.settings, **chosen)
+
+
+def _has(desk: Desk, name: str) -> bool:
+    return hasattr(desk.inferencer.settings, name)
+
+
+def _knob(name: str, shown: Desk, owner: Desk) -> gr.Slider | gr.Checkbox:
+    """The knob of a setting, as one desk sets it; visible if the desk shown has it."""
+    value, visible = getattr(owner.inferencer.settings, name), _visible(name, shown)
+    if name in FLAGS:
+        return gr.Checkbox(value, label=FLAGS[name], visible=visible)
+    low, high, step, label = SLIDERS[name]
+    high = owner.num_blocks if high is None else high
+    return gr.Slider(low, high, value, step=step, label=label, visible=visible)
+
+
+def _visible(name: str, desk: Desk) -> bool:
+    return _has(desk, name) and (name != 'dynamic' or desk.inferencer.trained)
 
 
 def _label_image(label: str, name: str) -> gr.Image:

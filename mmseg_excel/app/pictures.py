@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..inference.inferencer import Answer
+from ..inference.answers import Answer
 from ..inference.label_map import LabelMap
 from ..visualization.attention import Point
 from ..visualization.figure import heat_overlay, stretched

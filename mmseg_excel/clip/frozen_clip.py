@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..ops.resize import resize
 from ..utils.checks import check_flag, check_text
 from ..utils.room import Room
 from .towers import TextEncoder, load_clip
@@ -169,7 +170,7 @@ def resize_position_embedding(
         return embedding
     class_position, grid_positions = embedding[:1], embedding[1:]
     image = grid_positions.T.unflatten(1, old)[None]
-    resized = F.interpolate(image, size=new, mode='bilinear', align_corners=False)
+    resized = resize(image, new)
     return torch.cat([class_position, resized[0].flatten(1).T])
 
 

@@ -15,6 +15,7 @@ from ..models.attribute_text_head import AttributeTextHead
 from ..models.excel import ExCEL
 from ..models.pseudo_label import pack_tags
 from ..models.svc_neck import SVCNeck
+from ..ops.resize import resize
 
 MapsOfTrace = Callable[[CLIPTrace], Tensor]
 
@@ -60,7 +61,7 @@ def label_from_maps(maps: Tensor, tags: Tensor, size: tuple[int, int]) -> Tensor
         Labels of the given size: 0 background, class c as c + 1.
     """
     classes, present = pack_tags(tags[None])
-    tagged = F.interpolate(maps[classes], size=size, mode='bilinear', align_corners=False)
+    tagged = resize(maps[classes], size)
     tagged = tagged * present[:, :, None, None]
     scores = torch.cat([1 - tagged.amax(dim=1, keepdim=True), tagged], dim=1)
     return F.pad(classes[0] + 1, (1, 0))[scores[0].argmax(dim=0)]

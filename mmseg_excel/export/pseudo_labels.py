@@ -24,7 +24,6 @@ from ..datasets.masks import IGNORED, write_mask
 from ..datasets.tagged import TaggedSegDataset
 from ..densecrf.dense_crf import DenseCRF
 from ..densecrf.pool import CRFPool, named_channels
-from ..models.pseudo_label import PseudoLabels
 from ..models.tag_segmentor import TagSegmentor
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
@@ -154,11 +153,10 @@ def _predictions(model: TagSegmentor, loader: DataLoader, dynamic: bool) -> Iter
         data = model.data_preprocessor(batch, training=False)
         pseudo = model.pseudo_labels(data['inputs'], data['data_samples'], dynamic)
         for index, sample in enumerate(data['data_samples']):
-            yield _prediction(pseudo, index, sample)
+            yield _prediction(*model.scores_at_pixels(pseudo, index, sample), sample)
 
 
-def _prediction(pseudo: PseudoLabels, index: int, sample: SegDataSample) -> Prediction:
-    scores, labels = pseudo.at(index, sample.ori_shape)
+def _prediction(scores: Tensor, labels: Tensor, sample: SegDataSample) -> Prediction:
     return Prediction(
         sample.name, sample.img_path, scores.float(), labels.cpu().numpy().astype(np.uint8)
     )

@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-import io
-import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.structures import LabelData
 from mmseg.registry import DATASETS, MODELS
-from mmseg.utils import register_all_modules
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ..clip.frozen_clip import CLIPTrace, pad_to_multiple
 from ..datasets.metainfo import foreground_of
 from ..datasets.palette import voc_palette
 from ..densecrf import DenseCRF
-from ..models import ranges
-from ..models.affinity import last_attention
-from ..models.attribute_text_head import class_maps
-from ..models.excel import ExCEL
-from ..models.lvc_adapter import dynamic_relation, predicted_affinity
-from ..models.pseudo_label import PseudoLabels
-from ..models.svc_neck import SIMILARITIES, Calibration, SVCNeck
+from ..densecrf.pool import named_channels
+from ..models.settings import Settings
 from ..models.tag_segmentor import TagSegmentor
-from ..models.trained_segmentor import content_of
-from ..ops import pixel_adaptive
-from ..text.attribute_bank import AttributeBank, encode, get_attribute_bank
-from ..text.attributes import hunt_attributes
-from ..text.class_texts import MODES, all_texts, build_class_texts
-from ..text.descriptions import load_descriptions
+from ..models.trained_segmentor import TrainedSegmentor
 from ..text.vocabulary import Vocabulary, make_vocabulary
-from ..utils.atomic import write_atomically
+from ..text.wordbook import Wordbook
 from ..utils.bad_input import BadInput
-from ..utils.checkpoints import naming, read_tensors
-from ..utils.checks import check_choice, check_flag, check_number, check_whole, shown
+from ..utils.checks import check_whole, shown
 from ..utils.class_lists import check_same_classes
 from ..utils.config_errors import setting_up
-from ..utils.config_file import name_of, read_config_file
 from ..utils.config_parts import check_parts
 from ..utils.devices import check_device
 from ..utils.images import read_rgb
 from ..utils.text_file import check_file
+from .answers import Answer, EncodedImage
 from .inputs import (
     check_array,
     check_classes,
@@ -63,128 +45,20 @@ from .inputs import (
     named_images,
 )
 from .label_map import LabelMap
-from .panel import save_panel
+from .loading import build_model, load_weights, read_config
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 TOY_CLIP = 'excel-toy'
 TOY_NOTICE = (
     'Toy world: generated scenes and a tiny CLIP. These pictures say nothing about VOC or COCO.'
 )
-
-Model = TypeVar('Model', bound=TagSegmentor)
-
-
-@dataclass(frozen=True)
-class EncodedImage:
-    """An image that has passed CLIP once and can be asked again and again.
-
-    Attributes:
-        name: File stem, or a number.
-        pixels: As given, uint8 RGB, (H, W, 3).
-        inputs: As the network sees it, normalised, (1, 3, S, S).
-        content: Height and width of what the image fills of `inputs`; the rest is padding.
-        trace: CLIP's computation on it.
-    """
-
-    name: str
-    pixels: np.ndarray
-    inputs: Tensor
-    content: tuple[int, int]
-    trace: CLIPTrace
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) in pixels."""
-        return self.pixels.shape[:2]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What may change from question to question; docs/method.md tells what each one does.
-
-    Attributes:
-        calibration: Similarities that make the attention, a mode of :class:`SVCNeck`.
-        num_layers: Calibrated blocks, N_svc.
-        texts: ``'attributes'``, ``'global'`` or ``'fuse'``.
-        attribute_weight: λ.
-        keep_ratio: K_r, in (0, 1].
-        box_threshold: τ.
-        par_iterations: Rounds of pixel-adaptive refinement; 0 leaves the maps as they are.
-        dynamic: Whether the trained adapter calibrates maps and affinity.
-        crf: Whether a DenseCRF sharpens pseudo label and prediction.
-    """
-
-    calibration: str
-    num_layers: int
-    texts: str
-    attribute_weight: float
-    keep_ratio: float
-    box_threshold: float
-    par_iterations: int
-    dynamic: bool
-    crf: bool = False
-
-    def __post_init__(self) -> None:
-        check_choice('Settings.calibration', self.calibration, SIMILARITIES)
-        check_whole('Settings.num_layers', self.num_layers, ranges.CALIBRATED_BLOCKS)
-        check_choice('Settings.texts', self.texts, MODES)
-        check_number('Settings.attribute_weight', self.attribute_weight, ranges.ATTRIBUTE_WEIGHT)
-        check_number('Settings.keep_ratio', self.keep_ratio, ranges.KEEP_RATIO)
-        check_number('Settings.box_threshold', self.box_threshold, ranges.BOX_THRESHOLD)
-        check_whole('Settings.par_iterations', self.par_iterations, pixel_adaptive.ITERATIONS)
-        check_flag('Settings.dynamic', self.dynamic)
-        check_flag('Settings.crf', self.crf)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model sees in one image.
-
-    Attributes:
-        image: The image.
-        tags: The K classes asked for.
-        maps: Their class activation maps at the image's size, (K, H, W) float32 in 0..1.
-        pseudo_label: Labels of the pixels made from the maps.
-        prediction: The decoder's labels, in the classes it was trained on; None without a
-            checkpoint.
-        settings: How it was asked.
-    """
-
-    image: EncodedImage
-    tags: tuple[str, ...]
-    maps: np.ndarray
-    pseudo_label: LabelMap
-    prediction: LabelMap | None
-    settings: Settings
-
-    def save(self, folder: str | Path, caption: str = '') -> None:
-        """Write label maps as palette PNGs, maps as one NPZ, and a panel of them all.
-
-        Files are named after the image: ``NAME_pseudo_label.png``, ``NAME_prediction.png``,
-        ``NAME_maps.npz`` (``tags`` and ``maps``) and ``NAME_panel.png``.
-        """
-        check_folder(folder, [self.image.name])
-        if not isinstance(caption, str):
-            raise BadInput(f'caption is {shown(caption)}, but must be a text.')
-        stem = Path(folder) / self.image.name
-        self.pseudo_label.save(f'{stem}_pseudo_label.png')
-        titles = ['image', *self.tags, 'pseudo label']
-        pictures = [self.image.pixels, *self.maps, self.pseudo_label.paint()]
-        if self.prediction is not None:
-            self.prediction.save(f'{stem}_prediction.png')
-            titles.append('prediction')
-            pictures.append(self.prediction.paint())
-        content = io.BytesIO()
-        np.savez_compressed(content, tags=np.array(self.tags, dtype=str), maps=self.maps)
-        write_atomically(f'{stem}_maps.npz', content.getvalue())
-        save_panel(f'{stem}_panel.png', titles, [('', pictures)], caption)
 
 
 class TagInferencer:
     """Ask images for classes: those of a config, or any words.
 
     Args:
-        config: Config file, the name of a packaged one (``'excel_voc'``), or a ``Config``.
+        config: Config file, the name of a packaged one (``'excel_voc'``), or a ``Config``, of any
+            method.
         checkpoint: Of a model trained with this config. Default: None, training-free: no
             prediction and no dynamic maps.
         device: Default: the GPU if there is one, else the CPU.
@@ -210,17 +84,24 @@ class TagInferencer:
         check_device(device)
         self.config = read_config(config)
         check_parts(self.config, 'test_dataloader.dataset.type', 'test_dataloader.dataset.pipeline')
-        self.model = build_model(self.config)
-        self.trained = checkpoint is not None
-        if self.trained:
-            load_weights(self.model, checkpoint)
-        else:
+        self.model: TagSegmentor = build_model(self.config)
+        self.trained = checkpoint is not None and isinstance(self.model, TrainedSegmentor)
+        if checkpoint is None:
             self.model.init_weights()
+        else:
+            load_weights(self.model, checkpoint)
         self.model.to(device).eval()
         self.vocabulary: Vocabulary = self.model.text_head.vocabulary
         self.palette = _palette(self.config, len(self.vocabulary.classes) + 1)
         _check_class_lists(self.config, self.vocabulary.classes)
-        self.settings = _settings_of(self.model, dynamic=self.trained)
+        self.settings = replace(self.model.settings, dynamic=self.trained)
+        texts = self.model.text_head.settings
+        self.words = Wordbook(
+            self.model.backbone.load_text_encoder,
+            self.vocabulary,
+            texts['descriptions'],
+            texts['num_attributes'],
+        )
         with setting_up(self.config):
             self._pipeline = _array_pipeline(self.config)
 
@@ -280,11 +161,13 @@ class TagInferencer:
         batch = self.model.data_preprocessor(
             dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
         )
-        pixels = np.ascontiguousarray(bgr[..., ::-1])
-        # Every question needs the attention for its pseudo label: it is kept, too.
-        trace = self.model.backbone(batch['inputs'], self.model.neck.num_attention)
-        content = content_of(batch['inputs'], batch['data_samples'][0])
-        return EncodedImage(name, pixels, batch['inputs'], content, trace)
+        return EncodedImage(
+            name=name,
+            pixels=np.ascontiguousarray(bgr[..., ::-1]),
+            inputs=batch['inputs'],
+            sample=batch['data_samples'][0],
+            trace=self.model.trace(batch['inputs']),
+        )
 
     @torch.no_grad()
     def ask(
@@ -317,12 +200,18 @@ class TagInferencer:
         prediction = self.predict(image, settings) if self.trained else None
         if tags is None:
             tags = check_tags(_default_tags(classes, prediction), vocabulary)
-        maps = self.maps(image, vocabulary, settings)
+        model = self._asked(vocabulary, settings)
+        sample = _tagged(image, tags, vocabulary)
+        hot = sample.gt_tags.multi_hot[None]
+        reading, relation = model.read(image.trace), self._relation(image, settings)
+        maps = model.maps(reading, hot, relation)
+        pseudo = model.label(maps, reading, image.inputs, hot, relation)
+        shown_maps = maps[:, [vocabulary.classes.index(tag) for tag in tags]]
         return Answer(
             image=image,
             tags=tags,
-            maps=self._at_pixels(maps, [vocabulary.classes.index(tag) for tag in tags], image),
-            pseudo_label=self._pseudo_label(image, maps, tags, vocabulary, settings),
+            maps=_at_pixels(model, shown_maps, image),
+            pseudo_label=self._pseudo_label(model, pseudo, sample, image, settings),
             prediction=prediction,
             settings=settings,
         )
@@ -351,25 +240,11 @@ class TagInferencer:
         self, image: EncodedImage, vocabulary: Vocabulary, settings: Settings | None = None
     ) -> Tensor:
         """Class activation maps of a vocabulary's n classes, (1, n, g_h, g_w) in 0..1."""
-        settings = self._checked(settings)
-        check_vocabulary(vocabulary)
-        texts = self.texts(vocabulary, settings)
-        embeddings = self.embeddings(image, settings)
-        return class_maps(embeddings, texts, len(vocabulary.classes), image.trace.grid)
-
-    def embeddings(self, image: EncodedImage, settings: Settings) -> Tensor:
-        """F of an image, (1, N, C), calibrated as the settings say."""
-        calibration = self.calibrate(image, settings)
-        if not settings.dynamic:
-            return calibration.embeddings()
-        return calibration.shifted_embeddings(dynamic_relation(self.relation(image)))
-
-    def calibrate(self, image: EncodedImage, settings: Settings) -> Calibration:
-        """Statically calibrated tokens of an image."""
         _check_encoded(image)
         settings = self._checked(settings)
-        neck = SVCNeck(settings.num_layers, settings.calibration, self.model.neck.num_attention)
-        return neck(image.trace)
+        model = self._asked(vocabulary, settings)
+        hot = image.inputs.new_ones(1, len(vocabulary.classes))
+        return model.maps(model.read(image.trace), hot, self._relation(image, settings))
 
     @torch.no_grad()
     def relation(self, image: EncodedImage) -> Tensor:
@@ -383,62 +258,17 @@ class TagInferencer:
         _check_encoded(image)
         return self.model.image_relation(self.model.read(image.trace))
 
-    def texts(self, vocabulary: Vocabulary, settings: Settings) -> Tensor:
+    def texts(self, vocabulary: Vocabulary, settings: Settings | None = None) -> Tensor:
         """Text embeddings (T, C) of a vocabulary.
 
         Classes of one's own hunt in the config's attributes, which needs no description of them.
         """
         check_vocabulary(vocabulary)
         settings = self._checked(settings)
-        own = _settings_of(self.model, dynamic=False)
-        names = ('texts', 'attribute_weight', 'keep_ratio')
-        if vocabulary == self.vocabulary and all(
-            getattr(settings, name) == getattr(own, name) for name in names
-        ):
-            return self.model.text_head.class_texts
-        return self._texts(vocabulary, *(getattr(settings, name) for name in names))
-
-    @functools.lru_cache(maxsize=32)  # noqa: B019  one inferencer lives as long as the process
-    def _texts(
-        self, vocabulary: Vocabulary, mode: str, attribute_weight: float, keep_ratio: float
-    ) -> Tensor:
-        if mode == 'fuse':
-            source = self.model.text_head.settings['descriptions']
-            texts = build_class_texts(
-                self.text_encoder, vocabulary, mode='fuse', descriptions=source
-            )
-        else:
-            texts = self._plain_texts(vocabulary).clone()
-            if mode == 'attributes':
-                n = len(vocabulary.classes)
-                attributes = self.attribute_bank.attributes
-                texts[:n] = hunt_attributes(texts[:n], attributes, keep_ratio, attribute_weight)
-        return texts.to(self.model.text_head.class_texts.device)
-
-    @functools.lru_cache(maxsize=32)  # noqa: B019
-    def _plain_texts(self, vocabulary: Vocabulary) -> Tensor:
-        return encode(self.text_encoder, vocabulary.texts)
-
-    @functools.cached_property
-    def text_encoder(self):
-        """CLIP's text encoder, on the CPU."""
-        return self.model.backbone.load_text_encoder()
-
-    @functools.cached_property
-    def attribute_bank(self) -> AttributeBank:
-        """The attributes of the config's descriptions.
-
-        Raises:
-            FileNotFoundError: If the config has no descriptions.
-        """
-        head = self.model.text_head.settings
-        if head['descriptions'] is None:
-            raise FileNotFoundError(
-                'Attributes need a description file: set model.text_head.descriptions in the '
-                "config, or ask with texts='global'."
-            )
-        described = load_descriptions(head['descriptions'], self.vocabulary.classes)
-        return get_attribute_bank(self.text_encoder, all_texts(described), head['num_attributes'])
+        own = self.model.text_head.class_texts
+        if vocabulary == self.vocabulary and settings.texts_from == self.model.settings.texts_from:
+            return own
+        return self.words.texts(vocabulary, **settings.texts_from).to(own.device)
 
     @torch.no_grad()
     def predict(self, image: EncodedImage, settings: Settings | None = None) -> LabelMap:
@@ -451,69 +281,73 @@ class TagInferencer:
             raise BadInput('A prediction needs a trained decoder: give a checkpoint.')
         settings = self._checked(settings)
         _check_encoded(image)
-        logits = self.model.decode(self.model.read(image.trace))
-        scores = self._resized(logits, image)[0]
+        sample = _tagged(image, (), self.vocabulary)
+        [result] = self.model.segment(self.model.read(image.trace), image.inputs, [sample])
+        labels = _labels_of(result)
         if settings.crf:
-            scores = sharpened(image, scores.softmax(dim=0))
-        return self._label_map(scores, self.vocabulary)
+            probabilities = result.seg_logits.data.softmax(dim=0)
+            labels = self._sharpened(image, probabilities, 'tta_model.post_processor')
+        return self._label_map(labels, self.vocabulary)
+
+    @torch.no_grad()
+    def correlations(
+        self, image: EncodedImage, settings: Settings | None = None
+    ) -> dict[str, Tensor]:
+        """How patches attend to each other: name -> (P, P), rows are queries."""
+        _check_encoded(image)
+        settings = self._checked(settings)
+        relation = self.relation(image) if self.trained else None
+        return self.model.asked(settings).correlations(image.trace, relation)
+
+    def _asked(self, vocabulary: Vocabulary, settings: Settings) -> TagSegmentor:
+        texts = self.texts(vocabulary, settings)
+        return self.model.asked(settings, self.model.text_head.asked(vocabulary, texts))
+
+    def _relation(self, image: EncodedImage, settings: Settings) -> Tensor | None:
+        return self.relation(image) if settings.dynamic else None
 
     def _pseudo_label(
         self,
+        model: TagSegmentor,
+        pseudo: object,
+        sample: SegDataSample,
         image: EncodedImage,
-        maps: Tensor,
-        tags: Sequence[str],
-        vocabulary: Vocabulary,
         settings: Settings,
     ) -> LabelMap:
-        scores = self._refine(image, maps, tags, vocabulary, settings)
-        dense = scores.dense_scores(len(vocabulary.classes) + 1)
-        dense = _resize(dense[..., : image.content[0], : image.content[1]], image.size)[0]
         if settings.crf:
-            dense = sharpened(image, dense / dense.sum(dim=0))
-        return self._label_map(dense, vocabulary)
+            scores, names = model.scores_at_pixels(pseudo, 0, sample)
+            channels = self._sharpened(image, scores, 'label_crf')
+            labels = named_channels(names.cpu().numpy().astype(np.uint8))[channels]
+        else:
+            [result] = model.to_pixels(pseudo, [sample])
+            labels = _labels_of(result)
+        return self._label_map(labels, model.text_head.vocabulary)
 
-    def _refine(
-        self,
-        image: EncodedImage,
-        maps: Tensor,
-        tags: Sequence[str],
-        vocabulary: Vocabulary,
-        settings: Settings,
-    ) -> PseudoLabels:
-        labeler = copy.deepcopy(self.model.pseudo_labeler)
-        labeler.box_threshold = settings.box_threshold
-        labeler.pixel_adaptive.iterations = settings.par_iterations
-        multi_hot = maps.new_tensor([[float(name in tags) for name in vocabulary.classes]])
-        affinity = predicted_affinity(self.relation(image)) if settings.dynamic else None
-        attention = last_attention(image.trace, self.model.neck.num_attention, settings.num_layers)
-        padded = pad_to_multiple(image.inputs, self.model.backbone.patch_size)
-        images = self.model.images01(padded)
-        refined = labeler(maps, attention, multi_hot, images, affinity)
-        return refined.cropped(image.inputs.shape[2:])
-
-    def _at_pixels(self, maps: Tensor, indices: Sequence[int], image: EncodedImage) -> np.ndarray:
-        """Chosen maps of (1, n, g_h, g_w) at the image's size, (K, H, W)."""
-        chosen = [self._resized(maps[:, index : index + 1], image)[0] for index in indices]
-        return torch.cat(chosen).cpu().numpy() if chosen else np.zeros((0, *image.size), np.float32)
-
-    def _resized(self, patches: Tensor, image: EncodedImage) -> Tensor:
-        """Values of patches (1, C, g_h, g_w) at the image's size, (1, C, H, W)."""
-        return _resize(self.model.unpadded(patches, image.content), image.size)
+    def _sharpened(self, image: EncodedImage, probabilities: Tensor, setting: str) -> np.ndarray:
+        """Channels of the pixels, uint8 (H, W), after the DenseCRF that a setting describes."""
+        config = self.config
+        for key in setting.split('.'):
+            config = (config or {}).get(key)
+        with setting_up(self.config):
+            crf: DenseCRF = MODELS.build(config or dict(type='DenseCRF'))
+        return crf.label(image.pixels, probabilities.float().cpu().numpy())
 
     def _checked(self, settings: Settings | None) -> Settings:
         """The settings, or the model's own; refuses more blocks than CLIP has."""
-        settings = self.settings if settings is None else settings
-        if not isinstance(settings, Settings):
-            raise BadInput(f'settings is {shown(settings)}, but must be Settings.')
-        blocks = self.model.backbone.num_layers
-        check_whole('Settings.num_layers', settings.num_layers, f'[0, {blocks}]')
+        if settings is None:
+            return self.settings
+        wanted = type(self.settings)
+        if not isinstance(settings, wanted):
+            raise BadInput(f'settings is {shown(settings)}, but must be {wanted.__name__}.')
+        if hasattr(settings, 'num_layers'):
+            blocks = self.model.backbone.num_layers
+            check_whole(f'{wanted.__name__}.num_layers', settings.num_layers, f'[0, {blocks}]')
         return settings
 
-    def _label_map(self, scores: Tensor, vocabulary: Vocabulary) -> LabelMap:
-        """Argmax of scores (n+1, H, W)."""
+    def _label_map(self, labels: np.ndarray, vocabulary: Vocabulary) -> LabelMap:
         own = vocabulary.classes == self.vocabulary.classes
         return LabelMap(
-            labels=scores.argmax(dim=0).byte().cpu().numpy(),
+            labels=labels,
             classes=('background', *vocabulary.classes),
             palette=self.palette if own else voc_palette(len(vocabulary.classes) + 1),
         )
@@ -524,81 +358,24 @@ def _check_encoded(image: EncodedImage) -> None:
         raise BadInput(f'{shown(image)} is no encoded image: give what encode() returns.')
 
 
-def sharpened(image: EncodedImage, probabilities: Tensor) -> Tensor:
-    """Probabilities (n+1, H, W) after a DenseCRF, on the CPU."""
-    return torch.from_numpy(DenseCRF()(image.pixels, probabilities.float().cpu().numpy()))
+def _tagged(image: EncodedImage, tags: Sequence[str], vocabulary: Vocabulary) -> SegDataSample:
+    """A fresh sample of an image that carries tags."""
+    sample = SegDataSample(metainfo=image.sample.metainfo)
+    hot = [float(name in tags) for name in vocabulary.classes]
+    sample.gt_tags = LabelData(multi_hot=image.inputs.new_tensor(hot))
+    return sample
 
 
-def read_config(config: str | Path | Config) -> Config:
-    """Read a config file, or a packaged one by its name.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-        BadInput: If it cannot be read.
-    """
-    if isinstance(config, Config):
-        return config
-    if isinstance(config, str) and re.fullmatch(r'\w+', config) and not os.path.isfile(config):
-        names = sorted(path.stem for path in CONFIGS.glob('*.py'))
-        if config not in names:
-            raise FileNotFoundError(
-                f'There is no config {shown(config)}: give a file or one of the packaged ones, '
-                f'{", ".join(names)}.'
-            )
-        config = CONFIGS / f'{config}.py'
-    return read_config_file(config)
+def _labels_of(result: SegDataSample) -> np.ndarray:
+    """Labels of a prediction, uint8 (H, W)."""
+    return result.pred_sem_seg.data[0].byte().cpu().numpy()
 
 
-def build_model(config: Config, kind: type[Model] = ExCEL) -> Model:
-    """Build the model of a config, without weights but CLIP's.
-
-    Args:
-        config: The config.
-        kind: Which segmentor is needed. Default: :class:`ExCEL`.
-
-    Raises:
-        FileNotFoundError: If CLIP's weights are missing.
-        BadInput: If the config has another model, or its settings are unusable.
-    """
-    register_all_modules(init_default_scope=True)
-    if not isinstance(config, Config):
-        raise BadInput(f'The config is {shown(config)}, but must be a Config: see read_config().')
-    check_parts(config, 'model', 'model.backbone', 'model.text_head')
-    with setting_up(config):
-        model = MODELS.build(config.model)
-    if not isinstance(model, kind):
-        raise BadInput(
-            f'{name_of(config)} has a model {type(model).__name__}, but this needs {kind.__name__}.'
-        )
-    return model
-
-
-def load_weights(model: TagSegmentor, checkpoint: str | Path) -> None:
-    """Load a checkpoint; no pickled code runs.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        BadInput: If it is no checkpoint of this model.
-    """
-    if not isinstance(model, ExCEL):
-        raise BadInput(f'The model is {shown(model)}, but must be an ExCEL.')
-    state = read_tensors(checkpoint)
-    with naming(checkpoint):
-        model.load_state_dict(state)
-
-
-def _settings_of(model: ExCEL, dynamic: bool) -> Settings:
-    texts = model.text_head.settings
-    return Settings(
-        calibration=model.neck.mode,
-        num_layers=model.neck.num_layers,
-        texts=texts['mode'],
-        attribute_weight=texts['attribute_weight'],
-        keep_ratio=texts['keep_ratio'],
-        box_threshold=model.pseudo_labeler.box_threshold,
-        par_iterations=model.pseudo_labeler.pixel_adaptive.iterations,
-        dynamic=dynamic,
-    )
+def _at_pixels(model: TagSegmentor, maps: Tensor, image: EncodedImage) -> np.ndarray:
+    """Maps (1, K, g_h, g_w) at the image's size, (K, H, W)."""
+    if not maps.shape[1]:  # torch resizes no empty stack
+        return np.zeros((0, *image.size), np.float32)
+    return model.maps_at_pixels(maps, image.inputs, image.sample).cpu().numpy()
 
 
 def _check_class_lists(config: Config, classes: tuple[str, ...]) -> None:
@@ -636,7 +413,3 @@ def _default_tags(classes: Sequence[str] | None, prediction: LabelMap | None) ->
             'else tells.'
         )
     return [name for name in prediction.shares() if name != 'background']
-
-
-def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(values, size=tuple(size), mode='bilinear', align_corners=False)

@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip.frozen_clip import pad_to_multiple
-from ..ops.resize import resize_by
+from ..ops.resize import resize, resize_by
 from .tta import LogitTTAModel
 
 
@@ -49,7 +49,7 @@ class LongSideTTAModel(LogitTTAModel):
     def _logits_of(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
         """Logits of one image (1, 3, H, W) at its own size, (1, n+1, H, W)."""
         ratio = self.size / max(shape)
-        image = _resize(image, [int(side * ratio) for side in shape])
+        image = resize(image, [int(side * ratio) for side in shape])
         first, *others = (self._view(image, scale) for scale in self.scales)
         total, sides = first
         for logits, other_sides in others:
@@ -68,12 +68,6 @@ class LongSideTTAModel(LogitTTAModel):
 
     def _patch_logits(self, views: Tensor) -> Tensor:
         return self.module.lowres_logits(views)
-
-
-def _resize(image: Tensor, size: Sequence[int]) -> Tensor:
-    return torch.nn.functional.interpolate(
-        image, size=tuple(size), mode='bilinear', align_corners=False
-    )
 
 
 def _scale(image: Tensor, factor: float) -> Tensor:

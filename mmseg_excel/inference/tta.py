@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from logging import WARNING
 
 import torch
-import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
@@ -15,7 +14,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..models.input_checks import check_batch, check_samples, check_shapes
-from ..ops.resize import mean_of_resized
+from ..ops.resize import mean_of_resized, resize
 from ..utils.bad_input import BadInput
 from ..utils.building import build, build_optional
 from ..utils.checks import check_flag, check_number, check_sequence, check_whole, shown
@@ -150,7 +149,7 @@ class LogitTTAModel(BaseTTAModel):
     ) -> list[Tensor]:
         """Per image, logits (n+1, H, W) averaged over all views."""
         per_side = [
-            self._view_logits(torch.cat([_resize(image, (side, side)) for image in images]))
+            self._view_logits(torch.cat([resize(image, (side, side)) for image in images]))
             for side in self.sides
         ]
         return [
@@ -186,7 +185,3 @@ class LogitTTAModel(BaseTTAModel):
         """Refined probabilities, (n+1, H, W), on the CPU."""
         probabilities = logits.float().softmax(dim=0).cpu().numpy()
         return torch.from_numpy(self.post_processor(read_rgb(image_path), probabilities))
-
-
-def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(images, size=tuple(size), mode='bilinear', align_corners=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from mmseg.registry import MODELS
@@ -14,13 +15,14 @@ from ..text.vocabulary import Vocabulary, get_vocabulary
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_number, check_text, check_whole
 from ..utils.plain import sha256
-from ..utils.room import Room
+from ..utils.room import Room, sibling
 from . import ranges
 
 #: What of the identity of class texts says what they were made of.
 ORIGIN = ('encoder', 'sentences')
 # As long as a hash: what copies of a model say of themselves is of one size, as EMA needs it.
 _UNKNOWN = '?' * 64
+Self = TypeVar('Self', bound='AttributeTextHead')
 
 
 @MODELS.register_module()
@@ -128,6 +130,16 @@ class AttributeTextHead(Room):
         if self.settings['mode'] != 'global':
             described = load_descriptions(self.settings['descriptions'], self.vocabulary.classes)
             self.origin['sentences'] = sha256(all_texts(described))
+
+    def asked(self: Self, vocabulary: Vocabulary, texts: Tensor) -> Self:
+        """A sibling with other words.
+
+        Args:
+            vocabulary: Classes and backgrounds.
+            texts: Their embeddings, (T, C), rows of unit length.
+        """
+        check_competition(vocabulary)
+        return sibling(self, vocabulary=vocabulary, class_texts=texts, encoded=True)
 
     def require_texts(self) -> None:
         """Raise a ``RuntimeError`` if nobody has computed or loaded the class texts."""

@@ -6,20 +6,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ..clip.frozen_clip import CLIPTrace
+from ..ops.resize import resize
 from ..utils.checks import check_number, check_whole
-from ..utils.room import Room
+from ..utils.room import Room, sibling
 from . import ranges
 from .affinity import last_attention
 from .pseudo_label import refine_tagged, stretched
 from .room_checks import check_attention
+from .settings import Settings
 from .tag_segmentor import TagSegmentor
+
+BACKGROUND_POWER = '(0, 100]'  # t
+
+
+@dataclass(frozen=True, kw_only=True)
+class CLIPESSettings(Settings):
+    """How CLIP-ES is asked.
+
+    Attributes:
+        background_power: t of the background's score (1 - max)^t.
+    """
+
+    background_power: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_number('background_power', BACKGROUND_POWER)
 
 
 @dataclass
@@ -49,9 +67,7 @@ class GridScores:
         own = self._in_order(index)
         if not len(own):  # torch resizes no empty stack
             return self.scores.new_ones(1, *size).half(), self.channels[index, :1]
-        resized = F.interpolate(
-            self.scores[index : index + 1, own], tuple(size), mode='bilinear', align_corners=False
-        )[0].half()
+        resized = resize(self.scores[index : index + 1, own], size)[0].half()
         highest = resized.amax(dim=0, keepdim=True)
         with torch.autocast(resized.device.type, enabled=False):  # which knows one half precision
             stack = torch.cat([(1 - highest) ** self.background_power, resized])
@@ -81,9 +97,17 @@ class HalfScoreLabeler(Room):
     ) -> None:
         super().__init__(init_cfg)
         check_number('HalfScoreLabeler.box_threshold', box_threshold, ranges.BOX_THRESHOLD)
-        check_number('HalfScoreLabeler.background_power', background_power, '(0, 100]')
+        check_number('HalfScoreLabeler.background_power', background_power, BACKGROUND_POWER)
         self.box_threshold = box_threshold
         self.background_power = background_power
+
+    def asked(self, settings: CLIPESSettings) -> HalfScoreLabeler:
+        """A sibling as settings ask it."""
+        return sibling(
+            self,
+            box_threshold=settings.box_threshold,
+            background_power=settings.background_power,
+        )
 
     @torch.no_grad()
     def forward(self, maps: Tensor, attention: Tensor, tags: Tensor) -> GridScores:
@@ -120,13 +144,22 @@ class CLIPES(TagSegmentor):
         check_attention(self, 'attention_layers', attention_layers)
         self.attention_layers = attention_layers
 
-    def settings(self) -> dict:
+    @property
+    def num_attention(self) -> int:
+        """As many as refine maps."""
+        return self.attention_layers
+
+    @property
+    def settings(self) -> CLIPESSettings:
+        """How it answers unless asked otherwise."""
+        labeler = self.pseudo_labeler
+        return CLIPESSettings(
+            box_threshold=labeler.box_threshold, background_power=labeler.background_power
+        )
+
+    def particulars(self) -> dict:
         """Which attention refines maps."""
         return dict(attention_layers=self.attention_layers)
-
-    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> CLIPTrace:
-        """CLIP's outputs and the attention that refines maps."""
-        return self.backbone(inputs, self.attention_layers, inner_layers=0)
 
     def maps(self, reading: CLIPTrace, tags: Tensor, relation: Tensor | None = None) -> Tensor:
         """Maps of the tagged classes."""
@@ -138,11 +171,15 @@ class CLIPES(TagSegmentor):
 
     @torch.no_grad()
     def label(
-        self, reading: CLIPTrace, inputs: Tensor, tags: Tensor, relation: Tensor | None = None
+        self,
+        maps: Tensor,
+        reading: CLIPTrace,
+        inputs: Tensor,
+        tags: Tensor,
+        relation: Tensor | None = None,
     ) -> GridScores:
         """Scores of the tagged classes, see :meth:`TagSegmentor.label`."""
-        attention = self.attention(reading, dynamic=False)
-        return self.pseudo_labeler(self.maps(reading, tags), attention, tags)
+        return self.pseudo_labeler(maps, self.attention(reading, dynamic=False), tags)
 
     def pseudo_labels(
         self, inputs: Tensor, data_samples: list[SegDataSample], dynamic: bool = False
@@ -155,12 +192,18 @@ class CLIPES(TagSegmentor):
         scores.orders = [sample.gt_tags.get('order') for sample in data_samples]
         return scores
 
+    def scores_at_pixels(
+        self, pseudo: GridScores, index: int, sample: SegDataSample
+    ) -> tuple[Tensor, Tensor]:
+        """Scores of an image at its ``ori_shape``, see :meth:`TagSegmentor.scores_at_pixels`."""
+        return pseudo.at(index, sample.ori_shape)
+
     def to_pixels(
         self, pseudo: GridScores, data_samples: list[SegDataSample]
     ) -> list[SegDataSample]:
         """Label images; scores go from the patches straight to each sample's ``ori_shape``."""
         for index, sample in enumerate(data_samples):
-            stack, labels = pseudo.at(index, sample.ori_shape)
+            stack, labels = self.scores_at_pixels(pseudo, index, sample)
             label = _flipped_back(labels[stack.argmax(dim=0)], sample)
             sample.pred_sem_seg = PixelData(data=label[None])
         return data_samples

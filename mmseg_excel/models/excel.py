@@ -9,16 +9,58 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip.frozen_clip import CLIPTrace
+from ..text.class_texts import MODES
 from ..utils.bad_input import BadInput
+from ..utils.checks import check_choice
+from ..utils.room import sibling
+from . import ranges
 from .adapter_features import features_changed_in_place
 from .affinity import last_attention
 from .attribute_text_head import AttributeTextHead
+from .correlations import intra_correlation
 from .gradient_cam_head import GradientCAMHead
 from .lvc_adapter import dynamic_relation
 from .room_checks import check_neck
-from .svc_neck import Calibration, SVCNeck
+from .settings import RefinedSettings
+from .svc_neck import SIMILARITIES, Calibration, SVCNeck
 from .tag_segmentor import built
 from .trained_segmentor import TrainedSegmentor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExCELSettings(RefinedSettings):
+    """How ExCEL is asked; docs/method.md tells what each setting does.
+
+    Attributes:
+        calibration: Similarities that make the attention, a mode of :class:`SVCNeck`.
+        num_layers: Calibrated blocks, N_svc.
+        texts: ``'attributes'``, ``'global'`` or ``'fuse'``.
+        attribute_weight: λ.
+        keep_ratio: K_r, in (0, 1].
+    """
+
+    calibration: str
+    num_layers: int
+    texts: str
+    attribute_weight: float
+    keep_ratio: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice('ExCELSettings.calibration', self.calibration, SIMILARITIES)
+        self.check_whole('num_layers', ranges.CALIBRATED_BLOCKS)
+        check_choice('ExCELSettings.texts', self.texts, MODES)
+        self.check_number('attribute_weight', ranges.ATTRIBUTE_WEIGHT)
+        self.check_number('keep_ratio', ranges.KEEP_RATIO)
+
+    @property
+    def texts_from(self) -> dict:
+        """Class texts with what is known of the classes."""
+        return dict(
+            mode=self.texts,
+            keep_ratio=self.keep_ratio,
+            attribute_weight=self.attribute_weight,
+        )
 
 
 @dataclass
@@ -67,21 +109,54 @@ class ExCEL(TrainedSegmentor):
         """What labels come from, without or with what was trained."""
         return [*super().rooms(trained), self.neck]
 
-    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> Reading:
-        """Read CLIP with the model's own calibration, and forget what nobody needs any more."""
-        attention_layers = self.neck.num_attention if for_labels else 0
-        trace = self.backbone(inputs, attention_layers, inner_layers=self.neck.num_inner)
-        reading = self.read(trace)
-        trace.drop_inner()
-        return reading
+    @property
+    def num_attention(self) -> int:
+        """As many as the neck keeps."""
+        return self.neck.num_attention
 
-    def read(self, trace: CLIPTrace, neck: SVCNeck | None = None) -> Reading:
-        """Read a trace, with another calibration of maps and attention if one is given.
+    @property
+    def num_inner(self) -> int:
+        """As many as the neck calibrates or keeps the attention of."""
+        return self.neck.num_inner
 
-        The adapter sees the features it was trained on, whatever the calibration of the maps.
+    @property
+    def settings(self) -> ExCELSettings:
+        """How it answers unless asked otherwise."""
+        texts = self.text_head.settings
+        return ExCELSettings(
+            calibration=self.neck.mode,
+            num_layers=self.neck.num_layers,
+            texts=texts['mode'],
+            attribute_weight=texts['attribute_weight'],
+            keep_ratio=texts['keep_ratio'],
+            box_threshold=self.pseudo_labeler.box_threshold,
+            par_iterations=self.pseudo_labeler.pixel_adaptive.iterations,
+        )
+
+    def asked(self, settings: ExCELSettings, text_head: AttributeTextHead | None = None) -> ExCEL:
+        """A sibling with another calibration, see :meth:`TagSegmentor.asked`.
+
+        The adapter knows the calibration it was trained on alone: the sibling has no relation of
+        its own.
         """
-        own = self.neck(trace)
-        return Reading(own if neck is None else neck(trace), features_changed_in_place(own))
+        neck = SVCNeck(settings.num_layers, settings.calibration, self.neck.num_attention)
+        model = sibling(super().asked(settings, text_head), neck=neck)
+        check_neck(model)
+        return model
+
+    def correlations(self, trace: CLIPTrace, relation: Tensor | None = None) -> dict[str, Tensor]:
+        """With what calibrates the tokens (SVC), and what a head sees with the relation (LVC)."""
+        views = super().correlations(trace)
+        if self.neck.num_layers:
+            views['SVC'] = intra_correlation(trace, self.neck.num_layers)
+            if relation is not None:
+                views['SVC + LVC'] = views['SVC'] + dynamic_relation(relation)[0]
+        return views
+
+    def read(self, trace: CLIPTrace) -> Reading:
+        """Calibrate a trace, and keep the features that the adapter sees."""
+        calibration = self.neck(trace)
+        return Reading(calibration, features_changed_in_place(calibration))
 
     def maps(self, reading: Reading, tags: Tensor, relation: Tensor | None = None) -> Tensor:
         """Maps of all classes: static, or dynamic ones if relation logits are given."""

@@ -12,10 +12,12 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..ops.pixel_adaptive import PixelAdaptiveRefinement
+from ..ops.resize import resize
 from ..utils.checks import check_keys, check_number
-from ..utils.room import Room
+from ..utils.room import Room, sibling
 from . import ranges
 from .affinity import refine_maps, transition_matrix
+from .settings import RefinedSettings
 
 PAR_SETTINGS = tuple(inspect.signature(PixelAdaptiveRefinement).parameters)
 
@@ -55,12 +57,7 @@ class PseudoLabels:
             Scores that sum to one, (1 + k, *size), and the label of each, (1 + k,).
         """
         own = self.channels[index] >= 0
-        scores = F.interpolate(
-            self.scores[index : index + 1, own],
-            tuple(size),
-            mode='bilinear',
-            align_corners=False,
-        )[0]
+        scores = resize(self.scores[index : index + 1, own], size)[0]
         return scores / scores.sum(dim=0), self.channels[index][own]
 
 
@@ -82,6 +79,14 @@ class PseudoLabeler(Room):
         check_keys('PseudoLabeler.pixel_adaptive', pixel_adaptive, PAR_SETTINGS)
         self.box_threshold = box_threshold
         self.pixel_adaptive = PixelAdaptiveRefinement(**pixel_adaptive)
+
+    def asked(self, settings: RefinedSettings) -> PseudoLabeler:
+        """A sibling as settings ask it."""
+        return sibling(
+            self,
+            box_threshold=settings.box_threshold,
+            pixel_adaptive=sibling(self.pixel_adaptive, iterations=settings.par_iterations),
+        )
 
     @torch.no_grad()
     def forward(
@@ -142,7 +147,7 @@ def pack_tags(tags: Tensor) -> tuple[Tensor, Tensor]:
 
 def score_stack(refined: Tensor, size: tuple[int, int]) -> Tensor:
     """Background score and resized min-max normalised maps: (B, 1 + K, S, S)."""
-    resized = F.interpolate(stretched(refined), size=size, mode='bilinear', align_corners=False)
+    resized = resize(stretched(refined), size)
     background = 1 - resized.amax(dim=1, keepdim=True)
     return torch.cat([background, resized], dim=1)
 

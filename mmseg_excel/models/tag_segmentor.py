@@ -13,15 +13,17 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..clip.frozen_clip import FrozenCLIP, pad_to_multiple
+from ..clip.frozen_clip import CLIPTrace, FrozenCLIP, pad_to_multiple
+from ..ops.resize import resize
 from ..utils.bad_input import BadInput
 from ..utils.building import build
 from ..utils.checks import check_flag, shown
 from ..utils.class_lists import check_same_classes
 from ..utils.plain import plain, sha256_of_tensors
-from ..utils.room import check_init_cfg
+from ..utils.room import check_init_cfg, sibling
 from .attribute_text_head import AttributeTextHead
 from .config_checks import check_preprocessor, check_pretrained, check_test_cfg, check_train_cfg
+from .correlations import last_correlations
 from .gradient_cam_head import GradientCAMHead
 from .input_checks import (
     check_batch,
@@ -34,16 +36,20 @@ from .input_checks import (
 from .provenance import WholeCheckpoints
 from .pseudo_label import PseudoLabeler, PseudoLabels
 from .room_checks import check_texts
+from .settings import Settings
 
 Built = TypeVar('Built', bound=nn.Module)
+Self = TypeVar('Self', bound='TagSegmentor')
 
 
 class TagSegmentor(WholeCheckpoints, BaseSegmentor):
     """A frozen CLIP that labels the pixels of tagged images.
 
-    Pixels -> FrozenCLIP -> reading -> maps -> pseudo labeler -> labels. A method says how CLIP is
-    read (:meth:`extract_feat`), what maps it makes of that (:meth:`maps`), which attention refines
-    them (:meth:`attention`), and how refined maps become labels (:meth:`label`).
+    Pixels -> FrozenCLIP -> trace -> reading -> maps -> pseudo labeler -> labels. A method says how
+    a trace of CLIP is read (:meth:`read`), what maps it makes of that (:meth:`maps`), which
+    attention refines them (:meth:`attention`), and how maps become labels (:meth:`label`). The same
+    steps serve training, testing, export, figures and the page; a question with other settings goes
+    to a sibling of the model (:meth:`asked`).
 
     Args:
         backbone: :class:`FrozenCLIP`.
@@ -98,21 +104,31 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
 
     # What a method is --------------------------------------------------------------------------
 
+    @property
     @abstractmethod
-    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> Any:
-        """Read CLIP: all that the other steps need of a batch.
+    def num_attention(self) -> int:
+        """How many of CLIP's last layers give the attention that refines maps."""
 
-        Args:
-            inputs: Normalised images, (B, 3, S, S).
-            for_labels: Whether pseudo labels will be asked for; prediction needs less.
-        """
+    @property
+    def num_inner(self) -> int:
+        """How many of CLIP's last blocks it looks into."""
+        return 0
+
+    @property
+    @abstractmethod
+    def settings(self) -> Settings:
+        """How it answers unless asked otherwise."""
+
+    def read(self, trace: CLIPTrace) -> Any:
+        """All that the other steps need of a trace; by default the trace itself."""
+        return trace
 
     @abstractmethod
     def maps(self, reading: Any, tags: Tensor, relation: Tensor | None = None) -> Tensor:
         """Class activation maps, (B, n, g_h, g_w) in 0..1.
 
         Args:
-            reading: Of :meth:`extract_feat`.
+            reading: Of :meth:`read`.
             tags: Multi-hot, (B, n). Maps of other classes may be zero.
             relation: Relation logits (B, P, P), for dynamic maps.
         """
@@ -123,16 +139,49 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
 
     @abstractmethod
     def label(
-        self, reading: Any, inputs: Tensor, tags: Tensor, relation: Tensor | None = None
+        self,
+        maps: Tensor,
+        reading: Any,
+        inputs: Tensor,
+        tags: Tensor,
+        relation: Tensor | None = None,
     ) -> PseudoLabels:
         """Label the pixels of a batch.
 
         Args:
-            reading: Of :meth:`extract_feat`.
+            maps: Of :meth:`maps`, (B, n, g_h, g_w).
+            reading: Of :meth:`read`.
             inputs: What it was read from, (B, 3, S, S).
             tags: Multi-hot, (B, n).
             relation: Relation logits (B, P, P), in the dynamic phase.
         """
+
+    def correlations(self, trace: CLIPTrace, relation: Tensor | None = None) -> dict[str, Tensor]:
+        """How the patches of an image attend to each other, to be looked at.
+
+        Args:
+            trace: Of :meth:`trace`, one image.
+            relation: Relation logits (1, P, P), if the trained adapter has a part in it.
+
+        Returns:
+            Name -> (P, P), rows are queries: CLIP's own in the last block, then the method's.
+        """
+        return last_correlations(trace)
+
+    def asked(self: Self, settings: Settings, text_head: AttributeTextHead | None = None) -> Self:
+        """A sibling as settings ask it, with the same weights.
+
+        Args:
+            settings: Of the kind of :attr:`settings`.
+            text_head: Its classes and texts. Default: the model's own.
+        """
+        text_head = self.text_head if text_head is None else text_head
+        return sibling(
+            self,
+            text_head=text_head,
+            num_classes=text_head.num_foreground + 1,
+            pseudo_labeler=self.pseudo_labeler.asked(settings),
+        )
 
     # Set-up ------------------------------------------------------------------------------------
 
@@ -164,14 +213,14 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
             trained = self.test_cfg['source'] != 'cam'
         return dict(
             method=type(self).__name__,
-            settings=self.settings(),
+            settings=self.particulars(),
             rooms={type(room).__name__: plain(room) for room in self.rooms(trained)},
             inputs=plain(self.data_preprocessor),
             test_cfg=plain(self.test_cfg),
             weights=sha256_of_tensors(self.state_dict()) if trained or self.loaded else None,
         )
 
-    def settings(self) -> dict:
+    def particulars(self) -> dict:
         """Settings of the method that no room owns."""
         return {}
 
@@ -199,11 +248,61 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_shapes(data_samples)
         return self.to_pixels(self.pseudo_labels(inputs, data_samples), data_samples)
 
+    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> Any:
+        """Trace CLIP and read it, and forget what nobody needs any more.
+
+        Args:
+            inputs: Normalised images, (B, 3, S, S).
+            for_labels: Whether pseudo labels will be asked for; prediction needs less.
+        """
+        num_attention = self.num_attention if for_labels else 0
+        trace = self.backbone(inputs, num_attention, inner_layers=self.num_inner)
+        reading = self.read(trace)
+        trace.drop_inner()
+        return reading
+
+    def trace(self, inputs: Tensor) -> CLIPTrace:
+        """CLIP's computation with all that any question needs, for siblings to read."""
+        check_images(inputs)
+        return self.backbone(inputs, self.num_attention)
+
     def to_pixels(
         self, pseudo: PseudoLabels, data_samples: list[SegDataSample]
     ) -> list[SegDataSample]:
         """Bring pseudo labels of a batch to each sample's ``ori_shape``, as its prediction."""
         return self.postprocess_result(pseudo.dense_scores(self.num_classes), data_samples)
+
+    def scores_at_pixels(
+        self, pseudo: PseudoLabels, index: int, sample: SegDataSample
+    ) -> tuple[Tensor, Tensor]:
+        """Scores of an image's background and tags at its ``ori_shape``, for a CRF to refine.
+
+        Returns:
+            Scores, (1 + k, *ori_shape), and the label of each, (1 + k,).
+        """
+        content = content_of(pseudo.labels.shape[1:], sample)
+        return pseudo.cropped(content).at(index, sample.ori_shape)
+
+    def maps_at_pixels(self, maps: Tensor, inputs: Tensor, sample: SegDataSample) -> Tensor:
+        """Maps (1, K, g_h, g_w) of an image at its ``ori_shape``: (K, *ori_shape)."""
+        content = self.unpadded(maps, content_of(inputs.shape[2:], sample))
+        return resize(content, sample.ori_shape)[0]
+
+    def unpadded(self, patches: Tensor, size: Sequence[int]) -> Tensor:
+        """Values of patches; if these reach beyond the image, values of its pixels.
+
+        Args:
+            patches: (B, C, g_h, g_w).
+            size: Of the image, (height, width).
+        """
+        covered = self.covered_by(patches)
+        if covered == list(size):
+            return patches
+        return resize(patches, covered)[..., : size[0], : size[1]]
+
+    def covered_by(self, patches: Tensor) -> list[int]:
+        """Height and width in pixels that patches (B, C, g_h, g_w) cover, padding included."""
+        return [side * self.backbone.patch_size for side in patches.shape[2:]]
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Raise: without tags there is no answer."""
@@ -250,7 +349,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         tags = self.tags_of(inputs, data_samples)
         reading = self.extract_feat(inputs)
         relation = self.image_relation(reading) if dynamic else None
-        return self.label(reading, inputs, tags, relation)
+        return self.label(self.maps(reading, tags, relation), reading, inputs, tags, relation)
 
     def image_relation(self, reading: Any) -> Tensor:
         """Relation logits of each image by itself, (B, P, P).
@@ -290,6 +389,18 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
             if names is not None and tuple(names) != own:
                 whose = f"The data set of '{sample.get('img_path', 'an image')}'"
                 check_same_classes(whose, names, own)
+
+
+def padding_of(sample: SegDataSample) -> Sequence[int]:
+    """What mmseg's data preprocessor added to an image: left, right, top, bottom."""
+    nothing = (0, 0, 0, 0)
+    return sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', nothing))
+
+
+def content_of(size: Sequence[int], sample: SegDataSample) -> tuple[int, int]:
+    """Height and width that an image fills of inputs of a size; the rest is padding."""
+    _, right, _, bottom = padding_of(sample)
+    return size[0] - bottom, size[1] - right
 
 
 def _check_raw(_preprocessor: nn.Module, given: tuple) -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..ops.resize import resize_by_products
+from ..ops.resize import resize, resize_by_products
 from .input_checks import check_images, check_samples, check_shapes
 from .losses import DiversityLoss
 from .lvc_adapter import LVCAdapter, predicted_affinity
 from .pseudo_label import PseudoLabels
 from .room_checks import check_trained_rooms
-from .tag_segmentor import TagSegmentor, built
+from .tag_segmentor import TagSegmentor, built, padding_of
 from .transformer_head import TransformerHead
 
 
@@ -92,12 +90,13 @@ class TrainedSegmentor(TagSegmentor):
 
         # The method's one loop: adapter features calibrate the maps that supervise the adapter.
         dynamic = relation if self.phase.dynamic else None
-        labels = self.label(reading, inputs, tags, dynamic).labels
+        maps = self.maps(reading, tags, dynamic)
+        labels = self.label(maps, reading, inputs, tags, dynamic).labels
         del reading  # before the decoder and the losses need as much
 
         logits = self.decode_head(fused)
         height, width = inputs.shape[2:]
-        full = resize_by_products(logits, self._covered(logits))[..., :height, :width]
+        full = resize_by_products(logits, self.covered_by(logits))[..., :height, :width]
         loss_decode = self.decode_head.loss_decode
         pair_labels = full.max(dim=1).indices if self.phase.pairs_from_prediction else labels
         return {
@@ -109,10 +108,14 @@ class TrainedSegmentor(TagSegmentor):
 
     @torch.no_grad()
     def label(
-        self, reading: Any, inputs: Tensor, tags: Tensor, relation: Tensor | None = None
+        self,
+        maps: Tensor,
+        reading: Any,
+        inputs: Tensor,
+        tags: Tensor,
+        relation: Tensor | None = None,
     ) -> PseudoLabels:
         """Label the pixels of a batch, see :meth:`TagSegmentor.label`."""
-        maps = self.maps(reading, tags, relation)
         attention = self.attention(reading, dynamic=relation is not None)
         affinity = None if relation is None else predicted_affinity(relation)
         images = self.images01(self.padded(inputs))
@@ -138,11 +141,25 @@ class TrainedSegmentor(TagSegmentor):
         self._check_class_names(data_samples or ())
         if data_samples is None:
             return self.postprocess_result(self.encode_decode(inputs))
-        return self.postprocess_result(self._unpadded_logits(inputs, data_samples), data_samples)
+        return self.segment(self.extract_feat(inputs, for_labels=False), inputs, data_samples)
+
+    def segment(
+        self, reading: Any, inputs: Tensor, data_samples: list[SegDataSample]
+    ) -> list[SegDataSample]:
+        """The decoder's labels of what was read, at each sample's ``ori_shape``.
+
+        Patch logits are resized once, straight to the original image (method 9); logits of the
+        inputs' pixels where there is padding to crop, here or by mmseg.
+        """
+        logits = self.unpadded(self.decode(reading), inputs.shape[2:])
+        if any(any(padding_of(sample)) for sample in data_samples):
+            logits = resize(logits, inputs.shape[2:])
+        return self.postprocess_result(logits, data_samples)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Logits at the size of the inputs, (B, n+1, height, width)."""
-        return _resize(self._unpadded_logits(inputs), inputs.shape[2:])
+        size = inputs.shape[2:]
+        return resize(self.unpadded(self.lowres_logits(inputs), size), size)
 
     def lowres_logits(self, inputs: Tensor) -> Tensor:
         """Logits of the patches, (B, n+1, g_h, g_w)."""
@@ -156,52 +173,6 @@ class TrainedSegmentor(TagSegmentor):
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return self.lowres_logits(inputs)
 
-    def _unpadded_logits(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> Tensor:
-        """Patch logits, which are resized once, straight to the original image (method 9).
-
-        Logits of the inputs' pixels where there is padding to crop, here or by mmseg.
-        """
-        logits, size = self.lowres_logits(inputs), inputs.shape[2:]
-        if any(any(padding_of(sample)) for sample in data_samples or ()):
-            return self._at_pixels(logits, size)
-        return self.unpadded(logits, size)
-
-    def unpadded(self, patches: Tensor, size: Sequence[int]) -> Tensor:
-        """Values of patches; if these reach beyond the image, values of its pixels.
-
-        Args:
-            patches: (B, C, g_h, g_w).
-            size: Of the image, (height, width).
-        """
-        whole = self._covered(patches) == list(size)
-        return patches if whole else self._at_pixels(patches, size)
-
-    def _at_pixels(self, patches: Tensor, size: Sequence[int]) -> Tensor:
-        """Resize values of patches to the pixels they cover, and keep the top left of a size."""
-        return _resize(patches, self._covered(patches))[..., : size[0], : size[1]]
-
-    def _covered(self, patches: Tensor) -> list[int]:
-        """Height and width in pixels that patches (B, C, g_h, g_w) cover, padding included."""
-        return [side * self.backbone.patch_size for side in patches.shape[2:]]
-
     def _at_patches(self, labels: Tensor) -> Tensor:
         """Labels (B, S, S) at the patches' top-left pixels, (B, g_h, g_w)."""
         return labels[:, :: self.backbone.patch_size, :: self.backbone.patch_size]
-
-
-def padding_of(sample: SegDataSample) -> Sequence[int]:
-    """What mmseg's data preprocessor added to an image: left, right, top, bottom."""
-    nothing = (0, 0, 0, 0)
-    return sample.metainfo.get('img_padding_size', sample.metainfo.get('padding_size', nothing))
-
-
-def content_of(inputs: Tensor, sample: SegDataSample) -> tuple[int, int]:
-    """Height and width that an image fills of its inputs (1, 3, height, width)."""
-    _, right, _, bottom = padding_of(sample)
-    return inputs.shape[2] - bottom, inputs.shape[3] - right
-
-
-def _resize(logits: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(logits, size=tuple(size), mode='bilinear', align_corners=False)

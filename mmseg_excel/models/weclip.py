@@ -10,8 +10,9 @@ from ..clip.frozen_clip import CLIPTrace
 from ..utils.checks import check_whole
 from .adapter_features import clean_features
 from .affinity import last_attention
-from .lvc_adapter import LVCAdapter
+from .lvc_adapter import LVCAdapter, predicted_affinity
 from .room_checks import check_attention
+from .settings import RefinedSettings
 from .trained_segmentor import TrainedSegmentor
 
 
@@ -44,14 +45,29 @@ class WeCLIP(TrainedSegmentor):
         """All but the last, at whose input the gradients are taken."""
         return self.backbone.num_layers - 1
 
-    def settings(self) -> dict:
+    @property
+    def num_attention(self) -> int:
+        """As many as either phase needs."""
+        return max(self.static_layers, self.dynamic_layers)
+
+    @property
+    def settings(self) -> RefinedSettings:
+        """How it answers unless asked otherwise."""
+        return RefinedSettings(
+            box_threshold=self.pseudo_labeler.box_threshold,
+            par_iterations=self.pseudo_labeler.pixel_adaptive.iterations,
+        )
+
+    def particulars(self) -> dict:
         """Which attention refines maps."""
         return dict(static_layers=self.static_layers, dynamic_layers=self.dynamic_layers)
 
-    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> CLIPTrace:
-        """CLIP's outputs; for labels with the attention that refines maps."""
-        kept = max(self.static_layers, self.dynamic_layers) if for_labels else 0
-        return self.backbone(inputs, kept, inner_layers=0)
+    def correlations(self, trace: CLIPTrace, relation: Tensor | None = None) -> dict[str, Tensor]:
+        """With the affinity that the adapter predicts."""
+        views = super().correlations(trace)
+        if relation is not None:
+            views['affinity'] = predicted_affinity(relation)[0]
+        return views
 
     def maps(self, reading: CLIPTrace, tags: Tensor, relation: Tensor | None = None) -> Tensor:
         """Maps of the tagged classes, static in every phase."""

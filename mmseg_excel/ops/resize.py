@@ -1,4 +1,4 @@
-"""Bilinear resizing whose gradient is the same bits every time."""
+"""Bilinear resizing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def resize_by_products(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize (B, C, h, w) to (B, C, *size) in float32 by two matrix products.
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize (B, C, h, w) to (B, C, *size)."""
+    return F.interpolate(x, tuple(size), mode='bilinear', align_corners=False)
 
-    Equals ``F.interpolate(mode='bilinear', align_corners=False)`` but for rounding. The backward
-    pass of that one adds up by atomic operations on CUDA, in an order that changes from run to
-    run; matrix products have a deterministic kernel.
+
+def resize_by_products(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize (B, C, h, w) to (B, C, *size) in float32, its gradient the same bits every time.
+
+    Two matrix products; equals :func:`resize` but for rounding. The backward pass of that one adds
+    up by atomic operations on CUDA, in an order that changes from run to run; matrix products have
+    a deterministic kernel.
     """
     return mean_of_resized([x], size)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from typing import TypeVar
 
 from mmengine.model import BaseModule
+from torch import nn
 
 from .bad_input import BadInput
 from .checks import shown
+
+Module = TypeVar('Module', bound=nn.Module)
 
 
 class Room(BaseModule):
@@ -38,3 +43,21 @@ def check_init_cfg(owner: str, init_cfg: object) -> None:
 
 def _is_step(step: object) -> bool:
     return isinstance(step, Mapping) and isinstance(step.get('type'), str)
+
+
+def sibling(module: Module, **changes: object) -> Module:
+    """A module that shares all with another one, parameters included, but for some attributes.
+
+    The other one is left as it is: what is asked otherwise is a value, not a change.
+
+    Args:
+        module: The module.
+        **changes: Attributes, buffers and modules of the sibling.
+    """
+    other = copy.copy(module)
+    # A shallow copy would share these dicts, as PyTorch's own replicas would.
+    other._modules = module._modules.copy()
+    other._buffers = module._buffers.copy()
+    for name, value in changes.items():
+        setattr(other, name, value)
+    return other

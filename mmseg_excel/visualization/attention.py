@@ -6,62 +6,22 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-import torch
-import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..inference.inferencer import EncodedImage, TagInferencer
+from ..inference.answers import EncodedImage
 from ..inference.panel import HEAT_MAP
-from ..models.lvc_adapter import dynamic_relation
-from ..ops.attention import softmax_attention
+from ..inference.subject import Subject
+from ..models.excel import ExCELSettings
+from ..models.settings import Settings
+from ..ops.resize import resize
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_sequence, check_whole
+from ..utils.checks import check_sequence
 from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, with_notice
-from .subject import Subject
 
-CORRELATIONS = {'q-k': 'qk', 'q-q': 'qq', 'k-k': 'kk', 'v-v': 'vv'}
 Point = tuple[float, float]
-
-
-@torch.no_grad()
-def attention_matrices(
-    inferencer: TagInferencer, image: EncodedImage, num_layers: int | None = None
-) -> dict[str, Tensor]:
-    """How patches attend to each other, (P, P) each, rows are queries.
-
-    The correlations are those of the last block, averaged over heads. SVC is the mean of q-q, k-k
-    and v-v over the calibrated blocks, whose sum over heads calibrates the tokens
-    (docs/method.md, section 3). With a checkpoint, SVC + LVC is what a head sees after the
-    adapter's relation R is added (section 6).
-
-    Args:
-        inferencer: The model.
-        image: The image.
-        num_layers: Calibrated blocks, at least 1. Default: as many as the model has.
-    """
-    if num_layers is not None:
-        check_whole('num_layers', num_layers, f'[1, {len(image.trace.blocks)}]')
-    trace = image.trace
-    last = trace.blocks[-1]
-    matrices = {
-        name: _correlation(last, a, b, trace.num_heads) for name, (a, b) in CORRELATIONS.items()
-    }
-    calibrated = trace.blocks[-(num_layers or inferencer.model.neck.num_layers) :]
-    intra = [_correlation(block, i, i, trace.num_heads) for block in calibrated for i in 'qkv']
-    matrices['SVC'] = torch.stack(intra).mean(dim=0)
-    if inferencer.trained:
-        relation = dynamic_relation(inferencer.relation(image))[0]
-        matrices['SVC + LVC'] = matrices['SVC'] + relation
-    return matrices
-
-
-def _correlation(block, a: str, b: str, num_heads: int) -> Tensor:
-    """softmax(a bᵀ/√d) between patches, mean over heads, (P, P)."""
-    left, right = block.heads(a, num_heads), block.heads(b, num_heads)
-    return softmax_attention(left, right)[0].mean(dim=0)[1:, 1:]
 
 
 def patch_at(image: EncodedImage, point: Point) -> int:
@@ -80,8 +40,7 @@ def patch_at(image: EncodedImage, point: Point) -> int:
 def attention_from(image: EncodedImage, matrix: Tensor, point: Point) -> np.ndarray:
     """What the patch under a point attends to, at the image's size, (H, W) in 0..1."""
     row = scaled(matrix[patch_at(image, point)]).unflatten(0, image.trace.grid)
-    full = F.interpolate(row[None, None], image.size, mode='bilinear', align_corners=False)
-    return full[0, 0].cpu().numpy()
+    return resize(row[None, None], image.size)[0, 0].cpu().numpy()
 
 
 def scaled(values: Tensor, quantile: float = 0.99) -> Tensor:
@@ -91,36 +50,31 @@ def scaled(values: Tensor, quantile: float = 0.99) -> Tensor:
     return ((values - low) / (high - low + 1e-12)).clamp(0, 1)
 
 
-def strongest_point(inferencer: TagInferencer, subject: Subject) -> Point:
+def strongest_point(subject: Subject) -> Point:
     """Middle (x, y) of the patch where the map of the first tag is strongest."""
     if not subject.tags:
         raise BadInput(f"'{subject.image.name}' shows no class to look from: give a point.")
-    heat = subject.ask(inferencer).maps[0]
+    heat = subject.ask().maps[0]
     y, x = np.unravel_index(heat.argmax(), heat.shape)
     (height, width), (rows, columns) = subject.image.size, subject.image.trace.grid
     row, column = divmod(patch_at(subject.image, (x, y)), columns)
     return (column + 0.5) * width / columns, (row + 0.5) * height / rows
 
 
-def attention_figure(
-    inferencer: TagInferencer,
-    subjects: Sequence[Subject],
-    points: Sequence[Point] | None = None,
-) -> Figure:
+def attention_figure(subjects: Sequence[Subject], points: Sequence[Point] | None = None) -> Figure:
     """Attention from one point of each image, and below it how all patches attend.
 
     Args:
-        inferencer: The model; the last column needs its checkpoint.
-        subjects: Images.
+        subjects: Images; what the trained adapter makes of attention needs a checkpoint.
         points: (x, y) in pixels, one an image. Default: where the first tag's map is strongest.
     """
     check_sequence('subjects', subjects)
     if points is not None:
         check_sequence('points', points, length=len(subjects))
     else:
-        points = [strongest_point(inferencer, subject) for subject in subjects]
+        points = [strongest_point(subject) for subject in subjects]
     cases = [
-        (subject.image, point, attention_matrices(inferencer, subject.image))
+        (subject.image, point, subject.inferencer.correlations(subject.image))
         for subject, point in zip(subjects, points, strict=True)
     ]
     titles = ['query', *cases[0][2]]
@@ -139,7 +93,8 @@ def attention_figure(
         for axis, title in zip(axes[0], titles, strict=True):
             axis.set_title(title)
         add_colour_bar(figure, axes, 'attention, scaled')
-        finish(figure, with_notice(_caption(inferencer), inferencer.notice))
+        inferencer = subjects[0].inferencer
+        finish(figure, with_notice(_caption(inferencer.settings), inferencer.notice))
     return figure
 
 
@@ -168,12 +123,16 @@ def _draw_star(axis: Axes, point: Point) -> None:
     )
 
 
-def _caption(inferencer: TagInferencer) -> str:
-    blocks = inferencer.model.neck.num_layers
+def _caption(settings: Settings) -> str:
     return (
         'Attention from the patch at the red star (upper row) and between all pairs of patches '
         '(lower row; rows are queries, the star’s is marked). q-k, q-q, k-k and v-v: last block, '
-        f'mean over heads. SVC: mean of q-q, k-k and v-v over the last {blocks} blocks'
-        + ('; SVC + LVC: with the adapter’s relation added' if inferencer.trained else '')
-        + '. Every picture is shifted to minimum 0 and divided by its 99th percentile.'
+        'mean over heads.'
+        + (_calibration(settings) if isinstance(settings, ExCELSettings) else '')
+        + (' The last column has the trained adapter in it.' if settings.dynamic else '')
+        + ' Every picture is shifted to minimum 0 and divided by its 99th percentile.'
     )
+
+
+def _calibration(settings: ExCELSettings) -> str:
+    return f' SVC: mean of q-q, k-k and v-v over the last {settings.num_layers} blocks.'

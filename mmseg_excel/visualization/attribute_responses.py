@@ -12,13 +12,16 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..inference.inferencer import EncodedImage, TagInferencer
+from ..inference.answers import EncodedImage
+from ..inference.inferencer import TagInferencer
+from ..inference.subject import Subject
 from ..models.attribute_text_head import patch_text_maps
+from ..models.excel import ExCELSettings
+from ..ops.resize import resize
 from ..text.attribute_bank import AttributeBank, encode
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole
 from .figure import grid_figure, heat_overlay, stretched, with_notice
-from .subject import Subject
 
 TEXTS = {'Global': 'global', 'Fuse': 'fuse', 'Attributes': 'attributes'}
 
@@ -36,14 +39,11 @@ class Attribute:
     sentence: str
 
 
-def attributes_figure(
-    inferencer: TagInferencer, subjects: Sequence[Subject], count: int = 5
-) -> Figure:
+def attributes_figure(subjects: Sequence[Subject], count: int = 5) -> Figure:
     """Responses of attributes, and the maps of the three kinds of text, one row a tag.
 
     Args:
-        inferencer: The model; its config needs descriptions.
-        subjects: Images whose tags are classes of the config.
+        subjects: Images whose tags are classes of the config; ExCEL's, and it needs descriptions.
         count: Attributes a row. Default: 5, those the class resembles most.
 
     Raises:
@@ -51,9 +51,11 @@ def attributes_figure(
     """
     check_sequence('subjects', subjects)
     check_whole('count', count, '[1, 1000]')
+    inferencer = subjects[0].inferencer
+    _require_attributes(inferencer)
     rows, sentences = [], []
     for subject in subjects:
-        for tag in subject.ask(inferencer).tags:
+        for tag in subject.ask().tags:
             hunted = attributes_of(inferencer, tag, count)
             rows.append((tag, _row(inferencer, subject, tag, hunted)))
             listed = '; '.join(f'{a.index} “{_shorten(a.sentence)}”' for a in hunted)
@@ -76,12 +78,12 @@ def attributes_figure(
 
 def attributes_of(inferencer: TagInferencer, name: str, count: int) -> list[Attribute]:
     """The attributes a class resembles most, strongest first."""
-    bank = inferencer.attribute_bank
+    bank = inferencer.words.attribute_bank
     vocabulary = inferencer.vocabulary
     if name not in vocabulary.classes:
         raise BadInput(f'{name!r} is none of the classes {", ".join(vocabulary.classes)}.')
     prompt = vocabulary.texts[vocabulary.classes.index(name)]
-    likeness = bank.attributes @ encode(inferencer.text_encoder, [prompt])[0]
+    likeness = bank.attributes @ encode(inferencer.words.encoder, [prompt])[0]
     best = likeness.topk(min(count, len(likeness))).indices.tolist()
     return [Attribute(index, nearest_sentence(bank, index)) for index in best]
 
@@ -101,11 +103,17 @@ def attribute_responses(
     """Maps of single attributes, which compete with all others and the backgrounds, (K, H, W)."""
     texts = inferencer.texts(inferencer.vocabulary, inferencer.settings)
     backgrounds = texts[len(inferencer.vocabulary.classes) :]
-    attributes = F.normalize(inferencer.attribute_bank.attributes, dim=1).to(texts)
-    embeddings = inferencer.embeddings(image, replace(inferencer.settings, dynamic=False))
-    maps = patch_text_maps(embeddings, torch.cat([attributes, backgrounds]))[0, 1:]
+    attributes = F.normalize(inferencer.words.attribute_bank.attributes, dim=1).to(texts)
+    calibration = inferencer.model.read(image.trace).calibration
+    maps = patch_text_maps(calibration.embeddings(), torch.cat([attributes, backgrounds]))[0, 1:]
     grids: Tensor = maps[:, list(indices)].T.unflatten(1, image.trace.grid)
-    return F.interpolate(grids[None], image.size, mode='bilinear')[0].cpu().numpy()
+    return resize(grids[None], image.size)[0].cpu().numpy()
+
+
+def _require_attributes(inferencer: TagInferencer) -> None:
+    if not isinstance(inferencer.settings, ExCELSettings):
+        name = type(inferencer.model).__name__
+        raise BadInput(f'{name} has no attributes: this figure is of ExCEL, choose its config.')
 
 
 def _row(
@@ -115,7 +123,7 @@ def _row(
     responses = attribute_responses(inferencer, subject.image, [a.index for a in hunted])
     maps = []
     for texts in TEXTS.values():
-        answer = subject.ask(inferencer, replace(inferencer.settings, texts=texts, dynamic=False))
+        answer = subject.ask(replace(inferencer.settings, texts=texts, dynamic=False))
         maps.append(answer.maps[answer.tags.index(tag)])
     first = pixels if subject.truth is None else subject.truth.overlay(pixels)
     return [first, *(heat_overlay(stretched(m), pixels) for m in (*responses, *maps))]

@@ -1,4 +1,4 @@
-"""Figure `cam`: maps sharpen as the method's parts are added (ExCEL supplement, Fig. 3)."""
+"""Figure `cam`: maps of the parts of the method, and of other methods (supplement, Fig. 3)."""
 
 from __future__ import annotations
 
@@ -8,53 +8,68 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..inference.inferencer import Settings, TagInferencer
+from ..inference.subject import Subject, names_of_models
+from ..models.excel import ExCELSettings
 from ..utils.checks import check_sequence
 from .figure import grid_figure, heat_overlay, stretched, with_notice
-from .subject import Subject
+
+Maps = dict[str, np.ndarray]  # title of a column -> (K, H, W)
+STAGES = (
+    'The q-k, MaskCLIP and SVC columns ask with the plain prompt and differ in attention: the '
+    'original q-k, v-v in the last block, and static visual calibration. Then attributes enrich '
+    'the text (TSE), and the trained adapter, where there is one, calibrates the maps (LVC).'
+)
 
 
-def ablation(inferencer: TagInferencer) -> dict[str, Settings]:
-    """Settings of each column, from plain CLIP to all the model has."""
-    full = replace(inferencer.settings, dynamic=False)
+def cam_figure(subjects: Sequence[Subject], beside: Sequence[Sequence[Subject]] = ()) -> Figure:
+    """Maps of every tag of some images, one row a tag.
+
+    Args:
+        subjects: Images; of ExCEL, there is a column for each part of the method. The column of
+            the truth is drawn if all of them have one.
+        beside: The same images as subjects of other models, one column each.
+    """
+    check_sequence('subjects', subjects)
+    with_truth = all(subject.truth is not None for subject in subjects)
+    rows, titles = [], []
+    for views in zip(subjects, *beside, strict=True):
+        subject, maps = views[0], maps_of(views)
+        for index, tag in enumerate(subject.ask().tags):
+            rows.append((tag, _row(subject, [m[index] for m in maps.values()], with_truth)))
+        titles = ['image', *maps, *(['ground truth'] if with_truth else [])]
+    inferencer = subjects[0].inferencer
+    caption = 'Class activation maps of the class named at the left, each over its own range.'
+    if isinstance(inferencer.settings, ExCELSettings):
+        caption += f' {STAGES}'
+    return grid_figure(
+        titles, rows, with_notice(caption, inferencer.notice), colour_bar='lowest to highest'
+    )
+
+
+def maps_of(views: Sequence[Subject]) -> Maps:
+    """Maps of one image: of the other models, then of the parts of the first one."""
+    names = names_of_models([view.inferencer for view in views])
+    others = {name: view.ask().maps for name, view in zip(names[1:], views[1:], strict=True)}
+    subject, inferencer = views[0], views[0].inferencer
+    if not isinstance(inferencer.settings, ExCELSettings):
+        return others | {names[0]: subject.ask().maps}
+    parts = ablation(inferencer.settings, inferencer.trained)
+    return others | {title: subject.ask(settings).maps for title, settings in parts.items()}
+
+
+def ablation(settings: ExCELSettings, trained: bool) -> dict[str, ExCELSettings]:
+    """Settings of each column, from plain CLIP to all ExCEL has."""
+    full = replace(settings, dynamic=False)
     plain = replace(full, texts='global')
-    stages = {
+    parts = {
         'q-k attention': replace(plain, calibration='q-k'),
         'MaskCLIP': replace(plain, calibration='v-v', num_layers=1),
         'SVC': plain,
         '+ TSE': full,
     }
-    if inferencer.trained:
-        stages['+ LVC'] = replace(full, dynamic=True)
-    return stages
-
-
-def cam_figure(inferencer: TagInferencer, subjects: Sequence[Subject]) -> Figure:
-    """Maps of every tag of some images, one row a tag.
-
-    Args:
-        inferencer: The model; with a checkpoint the last column is LVC's.
-        subjects: Images; the column of the truth is drawn if all of them have one.
-    """
-    check_sequence('subjects', subjects)
-    stages = ablation(inferencer)
-    with_truth = all(subject.truth is not None for subject in subjects)
-    rows = []
-    for subject in subjects:
-        maps = [subject.ask(inferencer, settings).maps for settings in stages.values()]
-        for index, tag in enumerate(subject.ask(inferencer).tags):
-            rows.append((tag, _row(subject, [m[index] for m in maps], with_truth)))
-    titles = ['image', *stages, *(['ground truth'] if with_truth else [])]
-    caption = (
-        'Class activation maps of the class named at the left. The first three columns ask with '
-        'the plain prompt and differ in attention: the original q-k, v-v in the last block '
-        '(MaskCLIP), and static visual calibration (SVC). Then attributes enrich the text (TSE)'
-        + (' and the trained adapter calibrates the maps (LVC).' if inferencer.trained else '.')
-        + ' Each map is shown over its own range.'
-    )
-    return grid_figure(
-        titles, rows, with_notice(caption, inferencer.notice), colour_bar='lowest to highest'
-    )
+    if trained:
+        parts['+ LVC'] = replace(full, dynamic=True)
+    return parts
 
 
 def _row(subject: Subject, maps: Sequence[np.ndarray], with_truth: bool) -> list[np.ndarray]:

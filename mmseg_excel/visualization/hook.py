@@ -19,6 +19,7 @@ from torch import Tensor
 from ..evaluation.confusion import IGNORED, Scores, confusion_matrix, count_pairs
 from ..inference.panel import paint_labels, panel_pixels
 from ..models.trained_segmentor import TrainedSegmentor
+from ..ops.resize import resize
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole
 from ..utils.distributed import unwrapped
@@ -163,13 +164,12 @@ def _truth(sample: SegDataSample) -> Tensor:
 
 def _image(inputs: Tensor, size: tuple[int, int]) -> np.ndarray:
     """The loaded BGR image (3, S, S) as RGB at its own size, (H, W, 3)."""
-    rgb = F.interpolate(inputs.flip(0)[None].float(), size, mode='bilinear', align_corners=False)
-    return rgb[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    rgb = resize(inputs.flip(0)[None].float(), size)[0]
+    return rgb.round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
 def _heat(maps: Tensor, tag: int, size: tuple[int, int]) -> np.ndarray:
-    heat = F.interpolate(maps[:, tag : tag + 1].float(), size, mode='bilinear', align_corners=False)
-    return heat[0, 0].cpu().numpy()
+    return resize(maps[:, tag : tag + 1].float(), size)[0, 0].cpu().numpy()
 
 
 def _resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:

@@ -20,6 +20,7 @@ from PIL import Image
 from ..evaluation.published import PUBLISHED
 from ..inference.inferencer import TagInferencer
 from ..inference.panel import HEAT_MAP, PLAIN_TEXT
+from ..inference.subject import Subject, each_subject, subjects_of_dataset
 from ..text.vocabulary import VOC_CLASSES
 from ..utils.bad_input import BadInput
 from ..utils.checkpoints import read_checkpoint
@@ -30,7 +31,6 @@ from .figure import heat_overlay, stretched
 from .report_style import STYLE
 from .run_scores import RunScores, score_run
 from .scalars import Curve, read_scalars
-from .subject import Subject, each_subject, subjects_of_dataset
 
 SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'mmseg_excel', 'font.size': 9}
 PICTURE_WIDTH = 320
@@ -213,12 +213,12 @@ def _gallery(inferencer: TagInferencer, images: Sequence[tuple[float, int, str]]
     parts = []
     for (score, _, name), subject in zip(images, subjects, strict=True):
         heading = f'<h3>{html.escape(name)} <small>mIoU {score:.1f} %</small></h3>'
-        parts.append(f'{heading}<div class="strip">{_pictures(inferencer, subject)}</div>')
+        parts.append(f'{heading}<div class="strip">{_pictures(subject)}</div>')
     return parts
 
 
-def _pictures(inferencer: TagInferencer, subject: Subject) -> str:
-    answer, pixels = subject.ask(inferencer), subject.image.pixels
+def _pictures(subject: Subject) -> str:
+    answer, pixels = subject.ask(), subject.image.pixels
     pictures = {
         'image': pixels,
         'truth': subject.truth.paint(),

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..evaluation.confusion import Scores, confusion_matrix, count_pairs
 from ..inference.inferencer import TagInferencer
+from ..inference.subject import Subject
 from ..utils.bad_input import BadInput
-from .subject import Subject
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from mmseg_excel.app.desk import Desk
 from mmseg_excel.app.examples import toy_scenes
-from mmseg_excel.visualization.attention import attention_from, attention_matrices
+from mmseg_excel.visualization.attention import attention_from
 from tests.tolerance import assert_near
 
 SCENES = toy_scenes(3)
@@ -18,6 +18,10 @@ def ask(desk, classes, backgrounds=None, **changes):
     own = desk.inferencer.vocabulary.backgrounds
     settings = replace(desk.inferencer.settings, **changes)
     return desk.ask(PIXELS, classes, own if backgrounds is None else backgrounds, settings)
+
+
+def layers(desk, number):
+    return replace(desk.inferencer.settings, num_layers=number)
 
 
 def test_the_models_classes_are_asked_as_in_the_method(desk):
@@ -64,7 +68,7 @@ def test_pictures_are_encoded_once(free_desk, monkeypatch):
     )
     for weight in (0, 1, 2):
         ask(desk, ['cat'], attribute_weight=weight)
-    desk.attention(PIXELS.copy(), (3, 4), 5)
+    desk.attention(PIXELS.copy(), (3, 4), layers(desk, 5))
     assert len(seen) == 1
     for scene in SCENES[1:]:
         desk.encode(scene.image)
@@ -83,18 +87,18 @@ def test_a_moved_slider_is_answered_at_once(desk):
     ):
         start = time.process_time()
         ask(desk, ['cat', 'boat'], **change)
-        desk.attention(PIXELS, (10 + number, 20), 4)
+        desk.attention(PIXELS, (10 + number, 20), layers(desk, 4))
         assert time.process_time() - start < 0.5, change
 
 
 def test_attention_is_that_of_the_figure(desk):
-    heat = desk.attention(PIXELS, (30, 60), 3)
+    heat = desk.attention(PIXELS, (30, 60), layers(desk, 3))
     assert list(heat) == ['q-k', 'SVC', 'SVC + LVC']
     image = desk.encode(PIXELS)
-    matrices = attention_matrices(desk.inferencer, image, 3)
+    matrices = desk.inferencer.correlations(image, layers(desk, 3))
     assert np.array_equal(heat['SVC'], attention_from(image, matrices['SVC'], (30, 60)))
-    other = desk.attention(PIXELS, (30, 60), 8)
+    other = desk.attention(PIXELS, (30, 60), layers(desk, 8))
     assert np.abs(heat['SVC'] - other['SVC']).max() > 0.01
     assert np.array_equal(heat['q-k'], other['q-k'])
     with pytest.raises(ValueError, match='outside the image'):
-        desk.attention(PIXELS, (96, 3), 3)
+        desk.attention(PIXELS, (96, 3), layers(desk, 3))

@@ -44,7 +44,7 @@ def test_other_words_for_the_same_classes_keep_the_vocabulary(free_desk, desk, t
     (tmp_path / 'toy.json').write_text(json.dumps(content))
     inferencer = load_model(descriptions=tmp_path / 'toy.json', device='cpu')
     assert inferencer.vocabulary == free_desk.inferencer.vocabulary
-    assert any('entirely' in text for text in inferencer.attribute_bank.sentences)
+    assert any('entirely' in text for text in inferencer.words.attribute_bank.sentences)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from mmengine.runner.checkpoint import load_checkpoint
 from mmseg.registry import MODELS
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
-from mmseg_excel.inference.inferencer import TagInferencer, load_weights
+from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.inference.loading import load_weights
 from mmseg_excel.models import ExCEL
 from mmseg_excel.utils.checkpoints import read_checkpoint
 

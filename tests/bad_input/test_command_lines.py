@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,19 +17,19 @@ from mmseg_excel.ablation import ResultsFile, sweep
 from mmseg_excel.ablation.sweep import check_devices
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.inference.inferencer import TagInferencer
-from mmseg_excel.utils.cli import bad_input_exits, bad_input_exits_while_working
-from mmseg_excel.visualization.attention import attention_figure, attention_matrices
-from mmseg_excel.visualization.attribute_responses import attributes_figure
-from mmseg_excel.visualization.cam import cam_figure
-from mmseg_excel.visualization.convergence import convergence_figure
-from mmseg_excel.visualization.scalars import read_scalars
-from mmseg_excel.visualization.segmentation import segmentation_figure
-from mmseg_excel.visualization.subject import (
+from mmseg_excel.inference.subject import (
     Subject,
     each_subject,
     subjects_of_dataset,
     subjects_of_files,
 )
+from mmseg_excel.utils.cli import bad_input_exits, bad_input_exits_while_working
+from mmseg_excel.visualization.attention import attention_figure
+from mmseg_excel.visualization.attribute_responses import attributes_figure
+from mmseg_excel.visualization.cam import cam_figure
+from mmseg_excel.visualization.convergence import convergence_figure
+from mmseg_excel.visualization.scalars import read_scalars
+from mmseg_excel.visualization.segmentation import segmentation_figure
 
 from ..datasets.tools import run_tool
 from .case import Case, tool
@@ -325,27 +326,26 @@ def toy() -> TagInferencer:
 @pytest.fixture(scope='module')
 def subject(toy) -> Subject:
     image = toy.encode(torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8).numpy())
-    return Subject(image, ('boat',))
+    return Subject(toy, image, ('boat',))
 
 
 FIGURES = [
-    (lambda toy, s: cam_figure(toy, []), r'subjects is \[\]'),
-    (lambda toy, s: cam_figure(toy, s), 'subjects is'),
-    (lambda toy, s: cam_figure(toy, [Subject(s.image, ())]), 'none of the images shows a class'),
-    (lambda toy, s: segmentation_figure(toy, []), r'subjects is \[\]'),
-    (lambda toy, s: attributes_figure(toy, []), r'subjects is \[\]'),
-    (lambda toy, s: attributes_figure(toy, [s], 0), 'count is 0'),
-    (lambda toy, s: attributes_figure(toy, [s], 2.5), 'count is 2.5'),
-    (lambda toy, s: attributes_figure(toy, [Subject(s.image, ('a', 'b'), ('a', 'b'))]), "'a' is n"),
-    (lambda toy, s: attention_figure(toy, []), r'subjects is \[\]'),
-    (lambda toy, s: attention_figure(toy, [s], []), r'points is \[\]'),
-    (lambda toy, s: attention_figure(toy, [s], [(1, 2), (3, 4)]), 'must be a list of 1'),
-    (lambda toy, s: attention_figure(toy, [s], [(64, 2)]), 'lies outside the image of 64x64'),
-    (lambda toy, s: attention_figure(toy, [s], [(-1, 2)]), 'lies outside'),
-    (lambda toy, s: attention_figure(toy, [s], [(float('nan'), 2)]), 'lies outside'),
-    (lambda toy, s: attention_figure(toy, [Subject(s.image, ())]), 'shows no class to look from'),
-    (lambda toy, s: attention_matrices(toy, s.image, 0), 'num_layers is 0'),
-    (lambda toy, s: attention_matrices(toy, s.image, 9), 'num_layers is 9'),
+    (lambda toy, s: cam_figure([]), r'subjects is \[\]'),
+    (lambda toy, s: cam_figure(s), 'subjects is'),
+    (lambda toy, s: cam_figure([Subject(toy, s.image, ())]), 'none of the images shows a class'),
+    (lambda toy, s: segmentation_figure([]), r'subjects is \[\]'),
+    (lambda toy, s: attributes_figure([]), r'subjects is \[\]'),
+    (lambda toy, s: attributes_figure([s], 0), 'count is 0'),
+    (lambda toy, s: attributes_figure([s], 2.5), 'count is 2.5'),
+    (lambda toy, s: attributes_figure([Subject(toy, s.image, ('a', 'b'), ('a', 'b'))]), "'a' is n"),
+    (lambda toy, s: attention_figure([]), r'subjects is \[\]'),
+    (lambda toy, s: attention_figure([s], []), r'points is \[\]'),
+    (lambda toy, s: attention_figure([s], [(1, 2), (3, 4)]), 'must be a list of 1'),
+    (lambda toy, s: attention_figure([s], [(64, 2)]), 'lies outside the image of 64x64'),
+    (lambda toy, s: attention_figure([s], [(-1, 2)]), 'lies outside'),
+    (lambda toy, s: attention_figure([s], [(float('nan'), 2)]), 'lies outside'),
+    (lambda toy, s: attention_figure([Subject(toy, s.image, ())]), 'shows no class to look from'),
+    (lambda toy, s: toy.correlations(s.image, replace(toy.settings, num_layers=9)), 'layers is 9'),
     (lambda toy, s: subjects_of_files(toy, [], [['boat']]), r'files is \[\]'),
     (lambda toy, s: subjects_of_files(toy, 'a.png', [['boat']]), "files is 'a.png'"),
     (lambda toy, s: subjects_of_files(toy, ['a.png'], []), r'tags is \[\]'),
@@ -366,7 +366,7 @@ def test_figures_refuse_in_one_sentence(act, says, toy, subject, tmp_path, monke
 
 def test_names_with_dollars_are_drawn_as_they_are(toy, subject):
     words = ('$x', '$y_{$', 'a^b')
-    cam_figure(toy, [Subject(subject.image, words[:1], words)]).savefig(os.devnull, format='png')
+    cam_figure([Subject(toy, subject.image, words[:1], words)]).savefig(os.devnull, format='png')
 
 
 def test_half_of_the_last_line_of_a_killed_run_is_left_out(tmp_path):

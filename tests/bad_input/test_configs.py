@@ -10,7 +10,8 @@ import pytest
 from mmseg.utils import register_all_modules
 
 from mmseg_excel.app.model import load_model
-from mmseg_excel.inference.inferencer import TagInferencer, build_model, read_config
+from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.inference.loading import build_model, read_config
 from mmseg_excel.text.from_config import inspect_config
 from mmseg_excel.utils.config_file import read_config_file, read_settings
 from mmseg_excel.utils.config_options import override

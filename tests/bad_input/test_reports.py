@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmseg_excel.inference.inferencer import read_config
+from mmseg_excel.inference.loading import read_config
 from mmseg_excel.visualization.report_page import WorkDir, report_page
 from mmseg_excel.visualization.scalars import read_scalars
 

@@ -27,7 +27,8 @@ from mmseg_excel.engine import (
     compile_hook,
 )
 from mmseg_excel.inference import LogitTTAModel
-from mmseg_excel.inference.inferencer import Settings, TagInferencer, read_config
+from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.inference.loading import read_config
 from mmseg_excel.models import (
     AttributeTextHead,
     BalancedCrossEntropyLoss,
@@ -39,6 +40,7 @@ from mmseg_excel.models import (
     TransformerHead,
 )
 from mmseg_excel.models.clip_es import HalfScoreLabeler
+from mmseg_excel.models.excel import ExCELSettings
 from mmseg_excel.ops.pixel_adaptive import PixelAdaptiveRefinement
 from mmseg_excel.utils.checks import shown
 from mmseg_excel.visualization.hook import PseudoLabelVisualizationHook
@@ -301,8 +303,8 @@ ROOMS = [
         scales=(1.0,),
     ),
     *cases_of(
-        'Settings',
-        Settings,
+        'ExCELSettings',
+        ExCELSettings,
         dict(
             calibration=choice('qq'),
             num_layers=whole('[0, 256]', -1),
@@ -876,6 +878,19 @@ def encoded():
     return inferencer().encode(np.full((20, 30, 3), 90, np.uint8))
 
 
+def otherwise(**changes) -> ExCELSettings:
+    settings = dict(
+        calibration='qkv',
+        num_layers=5,
+        texts='global',
+        attribute_weight=1.0,
+        keep_ratio=0.9,
+        box_threshold=0.8,
+        par_iterations=2,
+    )
+    return ExCELSettings(**settings | changes)
+
+
 def asked(**question):
     return lambda: inferencer().ask(**dict(image=encoded(), tags=['boat']) | question)
 
@@ -950,16 +965,16 @@ QUESTIONS = [
         "'boat' alone competes with nothing",
     ),
     refused('tags needed', asked(tags=None), 'Say which classes the image shows'),
-    refused('settings of another kind', asked(settings=dict(crf=True)), 'must be Settings'),
+    refused('settings of another kind', asked(settings=dict(crf=True)), 'must be ExCELSettings'),
     refused('a picture that was not encoded', asked(image='photo.jpg'), 'is no encoded image'),
     refused(
         'dynamic maps of nothing trained',
-        asked(settings=Settings('qkv', 5, 'global', 1.0, 0.9, 0.8, 2, dynamic=True)),
+        asked(settings=otherwise(dynamic=True)),
         'need a trained adapter: give a checkpoint',
     ),
     refused(
         'more blocks than there are',
-        asked(settings=Settings('qkv', 9, 'global', 1.0, 0.9, 0.8, 2, dynamic=False)),
+        asked(settings=otherwise(num_layers=9)),
         r'Settings.num_layers is 9, but must be a whole number in \[0, 8\]',
     ),
     refused(

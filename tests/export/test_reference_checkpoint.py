@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
-from mmseg_excel.inference.inferencer import load_weights
+from mmseg_excel.inference.loading import load_weights
 
 from ..datasets.tools import run_tool
 from ..golden.model import golden_config

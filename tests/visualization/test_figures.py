@@ -10,11 +10,11 @@ from PIL import Image
 
 from mmseg_excel.evaluation.map_quality import static_maps
 from mmseg_excel.inference.label_map import LabelMap
+from mmseg_excel.inference.subject import Subject, subjects_of_files
 from mmseg_excel.models import SVCNeck
 from mmseg_excel.models.affinity import last_attention
 from mmseg_excel.visualization.attention import (
     attention_from,
-    attention_matrices,
     patch_at,
     strongest_point,
 )
@@ -27,8 +27,7 @@ from mmseg_excel.visualization.cam import ablation
 from mmseg_excel.visualization.convergence import convergence_figure
 from mmseg_excel.visualization.figure import heat_overlay, save_figure, stretched
 from mmseg_excel.visualization.scalars import read_scalars
-from mmseg_excel.visualization.segmentation import label_maps, legend_of
-from mmseg_excel.visualization.subject import Subject, subjects_of_files
+from mmseg_excel.visualization.segmentation import legend_of, own_labels
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
 import visualize  # noqa: E402
@@ -54,7 +53,7 @@ def config_file(golden_cfg, tmp_path_factory) -> str:
 def test_ablation_columns_are_the_calibrations_they_name(inferencer, subject):
     """Columns equal maps that the model's rooms make directly."""
     trace = subject.image.trace
-    stages = ablation(inferencer)
+    stages = ablation(inferencer.settings, trained=True)
     assert list(stages) == ['q-k attention', 'MaskCLIP', 'SVC', '+ TSE', '+ LVC']
     texts = inferencer.texts(inferencer.vocabulary, stages['SVC'])
     head = inferencer.model.text_head
@@ -77,7 +76,7 @@ def test_ablation_columns_are_the_calibrations_they_name(inferencer, subject):
 
 def test_attention_matrices_are_clips(inferencer, subject):
     """q-k times H is the sum over heads that the affinity uses; SVC's rows are distributions."""
-    matrices = attention_matrices(inferencer, subject.image)
+    matrices = inferencer.correlations(subject.image)
     attention = last_attention(subject.image.trace, 1, 1)
     heads = subject.image.trace.num_heads
     assert_near(matrices['q-k'] * heads, attention[0, 0])
@@ -106,17 +105,17 @@ def test_attention_from_a_point_is_that_row(subject):
     assert patch_at(subject.image, (x, y)) == 33
 
 
-def test_the_strongest_point_is_a_patch_centre(inferencer, subject):
-    x, y = strongest_point(inferencer, subject)
+def test_the_strongest_point_is_a_patch_centre(subject):
+    x, y = strongest_point(subject)
     assert x % 12 == 6 and y % 9 == 4.5
-    heat = subject.ask(inferencer).maps[0]
+    heat = subject.ask().maps[0]
     assert heat[int(y), int(x)] > 0.9 * heat.max()
 
 
 def test_attributes_are_those_the_class_resembles_most(inferencer):
-    bank = inferencer.attribute_bank
+    bank = inferencer.words.attribute_bank
     chosen = attributes_of(inferencer, 'cat', 3)
-    prompt = inferencer.text_encoder(['a clean origami cat.'])[0]
+    prompt = inferencer.words.encoder(['a clean origami cat.'])[0]
     order = (bank.attributes @ prompt).argsort(descending=True)[:3].tolist()
     assert [attribute.index for attribute in chosen] == order
     index = chosen[0].index
@@ -133,8 +132,8 @@ def test_attribute_responses_differ(inferencer, subject):
     assert np.abs(responses[0] - responses[1]).max() > 0.05
 
 
-def test_legend_names_what_is_shown(inferencer, subject):
-    columns = label_maps(inferencer, subject, with_truth=False)
+def test_legend_names_what_is_shown(subject):
+    columns = own_labels(subject)
     assert list(columns) == ['pseudo label', 'prediction', '+ DenseCRF']
     shown = set().union(*(m.shares() for m in columns.values()))
     legend = legend_of(list(columns.values()))
@@ -202,7 +201,7 @@ def test_bad_input_exits_with_a_sentence(
 
 def test_own_words_are_asked_alone(inferencer, picture_file):
     [subject] = subjects_of_files(inferencer, [picture_file], [['red disc', 'fog']])
-    assert subject.ask(inferencer).pseudo_label.classes == ('background', 'red disc', 'fog')
+    assert subject.ask().pseudo_label.classes == ('background', 'red disc', 'fog')
 
 
 # Curves ----------------------------------------------------------------------------------------

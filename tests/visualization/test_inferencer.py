@@ -10,7 +10,8 @@ from mmseg.apis import MMSegInferencer
 from mmseg.structures import SegDataSample
 from PIL import Image
 
-from mmseg_excel.inference.inferencer import CONFIGS, TagInferencer
+from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.inference.loading import CONFIGS
 from mmseg_excel.text.class_texts import build_class_texts
 from tests.tolerance import assert_near, assert_same_labels
 
@@ -75,7 +76,7 @@ def test_texts_of_the_configs_classes_are_the_text_heads(inferencer):
     settings = replace(inferencer.settings, texts='attributes', keep_ratio=0.5)
     ours = inferencer.texts(inferencer.vocabulary, settings)
     theirs = build_class_texts(
-        inferencer.text_encoder,
+        inferencer.words.encoder,
         inferencer.vocabulary,
         descriptions='voc',
         num_attributes=8,

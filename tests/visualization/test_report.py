@@ -15,9 +15,9 @@ from PIL import Image
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.confusion import Scores
 from mmseg_excel.inference.inferencer import TagInferencer
+from mmseg_excel.inference.subject import each_subject
 from mmseg_excel.visualization.run_scores import score_run
 from mmseg_excel.visualization.scalars import read_scalars
-from mmseg_excel.visualization.subject import each_subject
 from tests.datasets.voc_devkit import make_voc_devkit
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))

@@ -1,4 +1,4 @@
-"""Subject: an image a figure shows, with what is known about it."""
+"""Subject: an image a figure shows, what is known about it, and a model to ask."""
 
 from __future__ import annotations
 
@@ -10,33 +10,37 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 
-from ..inference.inferencer import Answer, EncodedImage, Settings, TagInferencer
-from ..inference.label_map import LabelMap
+from ..models.settings import Settings
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole, shown
 from ..utils.config_errors import setting_up
 from ..utils.config_parts import check_parts
+from .answers import Answer, EncodedImage
+from .inferencer import TagInferencer
+from .label_map import LabelMap
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An encoded image and its tags.
+    """An encoded image, its tags, and the model that encoded it.
 
     Attributes:
+        inferencer: The model.
         image: The image.
         tags: Classes it shows.
         classes: Any words its maps are made for; None for the config's classes.
         truth: Its true labels, where they are known.
     """
 
+    inferencer: TagInferencer
     image: EncodedImage
     tags: tuple[str, ...]
     classes: tuple[str, ...] | None = None
     truth: LabelMap | None = None
 
-    def ask(self, inferencer: TagInferencer, settings: Settings | None = None) -> Answer:
+    def ask(self, settings: Settings | None = None) -> Answer:
         """The model's answer."""
-        return inferencer.ask(self.image, self.tags, self.classes, settings=settings)
+        return self.inferencer.ask(self.image, self.tags, self.classes, settings=settings)
 
 
 def subjects_of_files(
@@ -65,7 +69,10 @@ def subjects_of_files(
     known = set(inferencer.vocabulary.classes)
     return [
         Subject(
-            inferencer.encode(file), tuple(names), None if known >= set(names) else tuple(names)
+            inferencer,
+            inferencer.encode(file),
+            tuple(names),
+            None if known >= set(names) else tuple(names),
         )
         for file, names in zip(files, tags, strict=True)
     ]
@@ -108,4 +115,14 @@ def _subject(inferencer: TagInferencer, dataset, index: int) -> Subject:
     if info.get('seg_map_path'):
         labels = dataset[index]['data_samples'].gt_sem_seg.data[0].numpy().astype(np.uint8)
         truth = LabelMap(labels, ('background', *inferencer.vocabulary.classes), inferencer.palette)
-    return Subject(inferencer.encode(info['img_path']), tuple(info['tags']), truth=truth)
+    image = inferencer.encode(info['img_path'])
+    return Subject(inferencer, image, tuple(info['tags']), truth=truth)
+
+
+def names_of_models(inferencers: Sequence[TagInferencer]) -> list[str]:
+    """What models are called beside each other: their method, with a number where it is shared."""
+    methods = [type(inferencer.model).__name__ for inferencer in inferencers]
+    return [
+        method if methods.count(method) == 1 else f'{method} {methods[: number + 1].count(method)}'
+        for number, method in enumerate(methods)
+    ]
