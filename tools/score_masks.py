@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from mmseg_excel.datasets.class_names import class_names
@@ -12,7 +13,7 @@ from mmseg_excel.datasets.lists import read_list
 from mmseg_excel.evaluation import Report
 from mmseg_excel.evaluation.folders import score_folder
 from mmseg_excel.evaluation.report import check_published
-from mmseg_excel.utils.arguments import Parser, output_folder, workers
+from mmseg_excel.utils.arguments import Parser, named_folder, output_folder, workers
 from mmseg_excel.utils.cli import bad_input_exits
 
 
@@ -30,6 +31,15 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--no-background',
         action='store_true',
         help='in the true masks, 0 is the first class and not background',
+    )
+    parser.add_argument('--name', default='ours', help='what their row is called (default: ours)')
+    parser.add_argument(
+        '--compare',
+        nargs='+',
+        type=named_folder,
+        default=[],
+        metavar='NAME=FOLDER',
+        help='further folders of masks, a row each',
     )
     parser.add_argument('--published', help='published rows to stand beside ours: voc_val')
     parser.add_argument(
@@ -50,20 +60,23 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     with bad_input_exits():
         check_published(args.published)
-        for folder in (args.predictions, args.truths):
+        compared = dict(args.compare)
+        for folder in (args.predictions, *compared.values(), args.truths):
             if not folder.is_dir():
                 raise FileNotFoundError(f'{folder} is no folder of masks.')
         classes = ['background', *class_names(args.classes)]
         names = read_list(args.list) if args.list else names_in(args.predictions)
-        scores = score_folder(
-            args.predictions,
-            args.truths,
-            names,
-            len(classes),
+        score = partial(
+            score_folder,
+            truths=args.truths,
+            names=names,
+            num_classes=len(classes),
             truths_have_background=not args.no_background,
             workers=args.workers,
         )
-        report = Report(scores, classes, args.published)
+        scores = score(args.predictions)
+        others = {name: score(folder) for name, folder in compared.items()}
+        report = Report(scores, classes, args.published, args.name, others)
         if args.table_dir:
             report.write(args.table_dir)
         print(report.terminal())

@@ -18,7 +18,14 @@ from matplotlib.figure import Figure
 from mmseg_excel.inference.inferencer import TagInferencer
 from mmseg_excel.inference.loading import named_model
 from mmseg_excel.inference.subject import Subject, subjects_of_dataset, subjects_of_files
-from mmseg_excel.utils.arguments import Parser, device, number, output_folder, whole_number
+from mmseg_excel.utils.arguments import (
+    Parser,
+    device,
+    named_folder,
+    number,
+    output_folder,
+    whole_number,
+)
 from mmseg_excel.utils.cli import bad_input_exits
 from mmseg_excel.visualization.attention import attention_figure
 from mmseg_excel.visualization.attribute_responses import attributes_figure
@@ -62,6 +69,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     kinds.choices['segmentation'].add_argument(
         '--compare',
         nargs='+',
+        type=named_folder,
         default=[],
         metavar='NAME=FOLDER',
         help='label PNGs from elsewhere, named after the images, a column each',
@@ -102,22 +110,12 @@ def draw(args: argparse.Namespace) -> Figure:
         beside = (named_model(name) for name in args.beside)
         options['beside'] = [load_subjects(*model, args) for model in beside]
     if args.kind == 'segmentation':
-        options['compare'] = named_folders(args.compare)
+        options['compare'] = dict(args.compare)
     if args.kind == 'attributes':
         options['count'] = args.count
     if args.kind == 'attention' and args.point:
         options['points'] = [tuple(args.point)] * len(subjects)
     return KINDS[args.kind][1](subjects, **options)
-
-
-def named_folders(pairs: list[str]) -> dict[str, str]:
-    folders = {}
-    for pair in pairs:
-        name, separator, folder = pair.partition('=')
-        if not (name and separator and folder):
-            raise ValueError(f"--compare is '{pair}', but must be NAME=FOLDER.")
-        folders[name] = folder
-    return folders
 
 
 def load_subjects(config: str, checkpoint: str | None, args: argparse.Namespace) -> list[Subject]:

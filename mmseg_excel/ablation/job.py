@@ -18,12 +18,14 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from ..engine.small_checkpoint_hook import package_versions
 from ..evaluation import ConfusionMatrixMetric
-from ..models import ExCEL
+from ..evaluation.map_quality import label_from_maps
+from ..models.tag_segmentor import TagSegmentor, content_of
 from ..utils.atomic import write_atomically
 from ..utils.determinism import set_randomness
 from ..utils.parallel import end_with_parent
@@ -79,12 +81,12 @@ def _description(run: Run) -> dict:
 
 
 def _static_scores(run: Run, folder: Path) -> dict[str, float]:
-    """Scores of training-free pseudo labels of the training split."""
+    """Scores of maps and training-free pseudo labels of the training split."""
     cfg = run.config()
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model).to(get_device()).eval()
     model.encode_classes()
-    return _pseudo_scores(model, cfg, dynamic=False)
+    return _map_scores(model, cfg) | _pseudo_scores(model, cfg, dynamic=False)
 
 
 def _trained_scores(run: Run, folder: Path) -> dict[str, float]:
@@ -113,18 +115,33 @@ def training_split(cfg: Config) -> dict:
     return loader
 
 
-def _pseudo_scores(model: ExCEL, cfg: Config, dynamic: bool) -> dict[str, float]:
+def _map_scores(model: TagSegmentor, cfg: Config) -> dict[str, float]:
     def predict(inputs: torch.Tensor, samples: list[SegDataSample]) -> list[SegDataSample]:
-        scores = model.pseudo_labels(inputs, samples, dynamic).dense_scores(model.num_classes)
-        return model.postprocess_result(scores, samples)
+        tags = model.tags_of(inputs, samples)
+        maps = model.class_activation_maps(inputs, tags)
+        for image_maps, hot, sample in zip(maps, tags, samples, strict=True):
+            content = model.unpadded(image_maps[None], content_of(inputs.shape[2:], sample))[0]
+            label = label_from_maps(content, hot, sample.ori_shape)
+            sample.pred_sem_seg = PixelData(data=label[None])
+        return samples
 
-    scores = _evaluate(model, training_split(cfg), predict)
-    return {f'pseudo_{name}': value for name, value in scores.items()}
+    return _named('maps', _evaluate(model, training_split(cfg), predict))
+
+
+def _pseudo_scores(model: TagSegmentor, cfg: Config, dynamic: bool) -> dict[str, float]:
+    def predict(inputs: torch.Tensor, samples: list[SegDataSample]) -> list[SegDataSample]:
+        return model.to_pixels(model.pseudo_labels(inputs, samples, dynamic), samples)
+
+    return _named('pseudo', _evaluate(model, training_split(cfg), predict))
+
+
+def _named(kind: str, scores: dict[str, float]) -> dict[str, float]:
+    return {f'{kind}_{name}': value for name, value in scores.items()}
 
 
 @torch.no_grad()
 def _evaluate(
-    model: ExCEL, loader_cfg: dict, predict: Callable[..., list[SegDataSample]]
+    model: TagSegmentor, loader_cfg: dict, predict: Callable[..., list[SegDataSample]]
 ) -> dict[str, float]:
     """MIoU, mean precision and recall in percent."""
     loader = Runner.build_dataloader(loader_cfg)

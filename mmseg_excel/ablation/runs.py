@@ -122,14 +122,22 @@ def runs_of(
 def runs_of_cell(
     row: Row, column: str, base: str, options: Mapping[str, object], seeds: Sequence[int]
 ) -> list[Run]:
-    """The runs whose scores one cell of a table is the mean of."""
-    kind = COLUMNS[column].kind
+    """The runs whose scores one cell of a table is the mean of; none of what trains nothing."""
+    kind, base = COLUMNS[column].kind, row.base(base)
+    if kind == 'train' and trains_nothing(base):
+        return []
     label = ', '.join(f'{name}={value}' for name, value in row.options.items()) or 'as the base'
     # What is training-free draws no random numbers.
     return [
         Run(kind, base, {**options, **row.options}, seed, label)
         for seed in (seeds if kind == 'train' else [None])
     ]
+
+
+@cache
+def trains_nothing(base: str) -> bool:
+    """Whether a config is of a training-free method."""
+    return 'decode_head' not in Config.fromfile(base).model
 
 
 @cache
@@ -144,7 +152,7 @@ def _hash(kind: str, base: str, options: str) -> str:
 def _files(cfg: Config, kind: str) -> Iterator[Path]:
     """Files whose content decides the result, as far as they are there."""
     yield weight_file(cfg.model.backbone.model, cfg.model.backbone.pretrained)
-    if cfg.model.text_head.descriptions is not None:
+    if cfg.model.text_head.get('descriptions') is not None:
         yield find_descriptions(cfg.model.text_head.descriptions)
     if kind == 'train' and cfg.get('load_from'):
         yield Path(cfg.load_from)

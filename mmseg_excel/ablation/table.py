@@ -27,6 +27,8 @@ class Column(NamedTuple):
 
 #: Columns a table may have.
 COLUMNS = {
+    # Labels of the training split that unrefined maps of the tagged classes give.
+    'Maps': Column('static', 'maps_mIoU'),
     # Pseudo labels of the training split: from static maps, and from those of the trained model.
     'M, training-free': Column('static', 'pseudo_mIoU'),
     'M': Column('train', 'pseudo_mIoU'),
@@ -45,11 +47,28 @@ class Row:
         label: What the row is called.
         options: Overrides of the base config, by dotted name.
         paper: The paper's numbers by column, as far as it gives them.
+        method: Of another method: what its configs' names begin with (``'weclip'``), so that its
+            base is ``weclip_toy.py`` where the table's is ``excel_toy.py``. Default: the base's.
     """
 
     label: str
-    options: Mapping[str, object]
+    options: Mapping[str, object] = field(default_factory=dict)
     paper: Mapping[str, float] = field(default_factory=dict)
+    method: str = ''
+
+    def base(self, config: str) -> str:
+        """The row's base config.
+
+        Raises:
+            BadInput: The method has no config for the data of the table's base.
+        """
+        if not self.method:
+            return config
+        path = Path(config)
+        own = path.with_name(f'{self.method}_{path.stem.rpartition("_")[2]}{path.suffix}')
+        if not own.is_file():
+            raise BadInput(f"Row {self.label!r} needs the config '{own}', which is not there.")
+        return str(own)
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ def _row(path: str | Path, content: object) -> Row:
         json.dumps(row.options)
     except (TypeError, ValueError) as error:
         raise BadInput(f"'{path}' has a row that is none: {error}.") from None
-    for key, kind in (('label', str), ('options', dict), ('paper', dict)):
+    for key, kind in (('label', str), ('options', dict), ('paper', dict), ('method', str)):
         value = getattr(row, key)
         if not isinstance(value, kind):
             raise BadInput(

@@ -37,10 +37,11 @@ from .uploads import MAX_BYTES, MAX_PIXELS, read_upload  # noqa: E402
 from .words import parse_names  # noqa: E402
 
 MOST_CLASSES, MOST_BACKGROUNDS = 20, 100
-INTRODUCTION = """# ExCEL: where in this picture is …?
+INTRODUCTION = """# Where in this picture is …?
 
 Choose a picture, type what to look for, and see a map of each class and the labels they give
-(ExCEL, CVPR 2025). Click on the picture to see what CLIP attends to from there.
+(ExCEL, CVPR 2025, and the methods it is compared with). Click on the picture to see what CLIP
+attends to from there.
 """
 LIMITS = f'At most {MAX_BYTES // 2**20} MB and {MAX_PIXELS // 10**6} million pixels.'
 CLICK_HINT = 'Click on the picture to see the attention from that point.'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -37,6 +37,7 @@ class Report:
         classes: Their names.
         published: Key of ``PUBLISHED`` whose rows stand above ours. Default: None.
         method: What our row is called. Default: ``'ours'``.
+        others: Name -> scores of further runs, whose rows stand above ours. Default: none.
 
     Raises:
         BadInput: nothing is published under that name, or for other classes.
@@ -46,6 +47,7 @@ class Report:
     classes: Sequence[str]
     published: str | None = None
     method: str = 'ours'
+    others: Mapping[str, Scores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.published is None:
@@ -60,10 +62,11 @@ class Report:
     def table(self, score: str) -> ScoreTable:
         """One score of all classes; ``score`` is a key of ``STYLES``."""
         mean, factor, decimals = STYLES[score]
-        values: Tensor = factor * getattr(self.scores, score)
-        ours = self.method, [*values.tolist(), float(values.nanmean())]
-        others = PUBLISHED.get(self.published, {}).get(score, [])
-        return ScoreTable(mean, self.classes, [*others, ours], decimals)
+        rows = list(PUBLISHED.get(self.published, {}).get(score, []))
+        for method, scores in {**self.others, self.method: self.scores}.items():
+            values: Tensor = factor * getattr(scores, score)
+            rows.append((method, [*values.tolist(), float(values.nanmean())]))
+        return ScoreTable(mean, self.classes, rows, decimals)
 
     def terminal(self) -> str:
         """Our scores class by class and, where something is published, the papers' wide tables."""
@@ -72,7 +75,8 @@ class Report:
         columns = [factor * getattr(self.scores, score) for score, (_, factor, _) in STYLES.items()]
         for name, values in zip(self.classes, torch.stack(columns, 1).tolist(), strict=True):
             per_class.add_row([name, *values])
-        wide = [self.table(score).terminal() for score in PUBLISHED.get(self.published, ())]
+        tables = ('confusion', 'iou') if self.others else PUBLISHED.get(self.published, ())
+        wide = [self.table(score).terminal() for score in tables]
         return '\n'.join([per_class.get_string(), *wide])
 
     def write(self, folder: str | Path) -> None:

@@ -87,7 +87,7 @@ class TagInferencer:
         self.model: TagSegmentor = build_model(self.config)
         self.trained = checkpoint is not None and isinstance(self.model, TrainedSegmentor)
         if checkpoint is None:
-            self.model.init_weights()
+            self.model.encode_classes()  # nothing else is used
         else:
             load_weights(self.model, checkpoint)
         self.model.to(device).eval()

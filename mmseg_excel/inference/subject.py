@@ -121,7 +121,7 @@ def _subject(inferencer: TagInferencer, dataset, index: int) -> Subject:
 
 def names_of_models(inferencers: Sequence[TagInferencer]) -> list[str]:
     """What models are called beside each other: their method, with a number where it is shared."""
-    methods = [type(inferencer.model).__name__ for inferencer in inferencers]
+    methods = [inferencer.model.NAME for inferencer in inferencers]
     return [
         method if methods.count(method) == 1 else f'{method} {methods[: number + 1].count(method)}'
         for number, method in enumerate(methods)

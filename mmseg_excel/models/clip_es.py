@@ -136,6 +136,7 @@ class CLIPES(TagSegmentor):
             ``pseudo_labeler`` a :class:`HalfScoreLabeler`.
     """
 
+    NAME = 'CLIP-ES'
     LABELER = HalfScoreLabeler
 
     def __init__(self, attention_layers: int = 8, **rooms) -> None:

@@ -88,6 +88,7 @@ class ExCEL(TrainedSegmentor):
         **rooms: Of :class:`TrainedSegmentor`.
     """
 
+    NAME = 'ExCEL'
     TEXT_HEAD = AttributeTextHead
 
     def __init__(self, neck: dict, **rooms) -> None:

@@ -66,6 +66,8 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         BadInput: A setting is out of range, or rooms do not fit each other.
     """
 
+    #: What the method is called in figures and tables.
+    NAME: str
     SOURCES: tuple[str, ...] = ('cam',)
     TEXT_HEAD: type[AttributeTextHead] = GradientCAMHead
     LABELER: type[nn.Module] = PseudoLabeler

@@ -31,6 +31,8 @@ class WeCLIP(TrainedSegmentor):
         **rooms: Of :class:`TrainedSegmentor`; ``text_head`` is a :class:`GradientCAMHead`.
     """
 
+    NAME = 'WeCLIP'
+
     def __init__(self, static_layers: int = 8, dynamic_layers: int = 6, **rooms) -> None:
         super().__init__(**rooms)
         check_whole('WeCLIP.static_layers', static_layers, '[1, 256]')

@@ -89,6 +89,14 @@ def output_file(text: str) -> str:
     return _refused_as_argument(_check_file, text)
 
 
+def named_folder(text: str) -> tuple[str, Path]:
+    """Type of ``NAME=FOLDER``."""
+    name, _, folder = text.partition('=')
+    if not name.strip() or not folder.strip():
+        raise argparse.ArgumentTypeError(f'{shown(text)} is not NAME=FOLDER')
+    return name, Path(folder)
+
+
 def _parsed(text: str, parse: Callable, check: Callable, interval: str) -> int | float:
     try:
         value = parse(text)

@@ -112,8 +112,7 @@ def attribute_responses(
 
 def _require_attributes(inferencer: TagInferencer) -> None:
     if not isinstance(inferencer.settings, ExCELSettings):
-        name = type(inferencer.model).__name__
-        raise BadInput(f'{name} has no attributes: this figure is of ExCEL, choose its config.')
+        raise BadInput(f'{inferencer.model.NAME} has no attributes: choose a config of ExCEL.')
 
 
 def _row(

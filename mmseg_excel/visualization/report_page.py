@@ -137,7 +137,7 @@ def report_page(
         _section('Provenance', _provenance(work_dir.checkpoint)),
         _section('Configuration', _details(work_dir)),
     ]
-    title = html.escape(f'ExCEL: {work_dir.folder.resolve().name}')
+    title = html.escape(f'{inferencer.model.NAME}: {work_dir.folder.resolve().name}')
     return PAGE.format(title=title, style=STYLE, body=''.join(sections))
 
 
@@ -186,8 +186,12 @@ def _score_table(inferencer: TagInferencer, result: RunScores) -> str:
         'confusion ratio': [*scores.confusion.tolist(), means['mConfusion']],
     }
     if inferencer.vocabulary.classes == VOC_CLASSES and not inferencer.notice:
-        columns['paper: IoU %'] = dict(PUBLISHED['voc_val']['iou'])['ExCEL']
-        columns['paper: confusion ratio'] = dict(PUBLISHED['voc_val']['confusion'])['ExCEL']
+        method = inferencer.model.NAME
+        for column, score in {'IoU %': 'iou', 'confusion ratio': 'confusion'}.items():
+            rows = PUBLISHED['voc_val'][score]
+            columns |= {
+                f'paper: {column}': values for name, values in rows if name.startswith(method)
+            }
     head = ''.join(f'<th scope="col">{name}</th>' for name in ('class', *columns))
     names = ('background', *inferencer.vocabulary.classes, 'mean')
     rows = []

@@ -151,7 +151,8 @@ def test_pixel_adaptive_refinement():
 def test_pseudo_labels_pixel_for_pixel(model, reading, relation, phase):
     tags = golden_tensor('cls_labels')
     logits = relation if phase == 'dynamic' else None
-    labels = model.label(reading, golden_tensor('image'), tags, logits).labels
+    maps = model.maps(reading, tags, logits)
+    labels = model.label(maps, reading, golden_tensor('image'), tags, logits).labels
     for image in range(2):
         assert np.array_equal(labels[image].numpy(), golden()[f'{phase}_img{image}_pseudo'])
 

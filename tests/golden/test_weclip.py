@@ -95,7 +95,7 @@ def test_pseudo_labels_pixel_for_pixel(model, trace, fused, phase):
     if phase == 'dynamic':
         relation = model.adapter.relation_logits(fused, over_batch=True)
     tags = golden_tensor('cls_labels')
-    pseudo = model.label(trace, golden_tensor('image'), tags, relation)
+    pseudo = model.label(model.maps(trace, tags), trace, golden_tensor('image'), tags, relation)
     for image in range(2):
         differing = pseudo.labels[image].numpy() != GOLDEN[f'{phase}_img{image}_pseudo']
         # Pixels whose two best scores are within 1e-5 may fall either way.
