@@ -12,6 +12,8 @@ model.data_preprocessor.update(mean=[123.675, 116.28, 103.53], std=[58.395, 57.1
 model.backbone.update(model='excel-toy', pretrained='packaged')
 model.text_head.update(vocabulary='toy')
 model.update(attention_layers=5)
+# Of 0.3, 0.4, ... 0.79 the best on four worlds (seeds 101 to 104) that nothing is reported of.
+model.pseudo_labeler.update(box_threshold=0.7)
 test_pipeline[1] = dict(type='ResizeToPatches', patch_size=8)
 val_dataloader.dataset.update(pipeline=test_pipeline)
 test_dataloader = val_dataloader

@@ -12,6 +12,8 @@ model.data_preprocessor.update(size=(64, 64))
 model.backbone.update(model='excel-toy', pretrained='packaged')
 model.text_head.update(vocabulary='toy')
 model.update(static_layers=5, dynamic_layers=4)
+# Of 0.3, 0.4, ... 0.79 the best on four worlds (seeds 101 to 104) that nothing is reported of.
+model.pseudo_labeler.update(box_threshold=0.7)
 tta_model.update(size=64)
 
 # A tiny world is learnt in minutes: VOC's schedule, shortened.

@@ -52,10 +52,10 @@ SLIDERS = {
     'attribute_weight': (0, 8, 0.1, 'λ, weight of the attributes'),
     'keep_ratio': (0.05, 1, 0.05, 'K_r, share of attributes kept'),
     'box_threshold': (0, 1, 0.01, 'τ, threshold of the boxes'),
-    'background_power': (0.1, 8, 0.1, 't, power of the background’s score'),
     'par_iterations': (0, 40, 1, 'Rounds of pixel-adaptive refinement'),
+    'background_power': (0.1, 8, 0.1, 't, power of the background’s score'),
 }
-FLAGS = {'crf': 'DenseCRF', 'dynamic': 'The trained adapter has a part in it'}
+FLAGS = {'crf': 'DenseCRF', 'dynamic': 'Dynamic maps (the trained adapter)'}
 KNOBS = (*SLIDERS, *FLAGS)
 
 
@@ -173,7 +173,9 @@ class Page:
     # Events ---------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        question = [self.method, self.classes, self.backgrounds, *self.knobs.values()]
+        question = [self.classes, self.backgrounds, *self.knobs.values()]
+        if len(self.desks) > 1:
+            question.append(self.method)
         asked = [self.pixels, self.point, *question]
         everything = [
             *(self.pixels, self.point, self.picture, self.classes, self.note, self.maps),
@@ -226,10 +228,10 @@ class Page:
         """Ask another method, by its own settings."""
 
         def change() -> Update:
-            desk = self._desk(question[0])
+            desk = self._desk_of(question)
             own = desk.inferencer.settings
             knobs = {knob: getattr(own, name, knob.value) for name, knob in self.knobs.items()}
-            asked = (*question[:3], *knobs.values())
+            asked = (*question[:2], *knobs.values(), question[-1])
             turned = {
                 knob: gr.update(value=knobs[knob], visible=_visible(name, desk))
                 for name, knob in self.knobs.items()
@@ -264,7 +266,7 @@ class Page:
         scene = self.scenes[number]
         classes = ', '.join(scene.tags)
         return {self.classes: classes} | self._spoken(
-            lambda: self._open(scene.image, (question[0], classes, *question[2:]))
+            lambda: self._open(scene.image, (classes, *question[1:]))
         )
 
     def _open(self, pixels: np.ndarray, question: tuple) -> Update:
@@ -279,13 +281,12 @@ class Page:
         start = time.perf_counter()
         if pixels is None:
             raise BadInput('Choose a picture first.')
-        method, classes, backgrounds, *knobs = question
-        desk = self._desk(method)
+        desk, (classes, backgrounds) = self._desk_of(question), question[:2]
         reply = desk.ask(
             pixels,
             parse_names(classes, 'class', MOST_CLASSES),
             parse_names(backgrounds, 'background', MOST_BACKGROUNDS),
-            self._settings(desk, knobs),
+            self._settings(desk, question),
         )
         answer = reply.answer
         update = {
@@ -305,9 +306,8 @@ class Page:
         if point is None or pixels is None:
             hint = _paragraph(CLICK_HINT, 'hint')
             return {self.point: None, self.attention: '', self.attention_note: hint}
-        method, _, _, *knobs = question
-        desk = self._desk(method)
-        settings = self._settings(desk, knobs)
+        desk = self._desk_of(question)
+        settings = self._settings(desk, question)
         heat = desk.attention(pixels, point, settings)
         where = f'From ({point[0]:.0f}, {point[1]:.0f})'
         if 'SVC' in heat:
@@ -321,13 +321,18 @@ class Page:
     def _any_trained(self) -> bool:
         return any(desk.inferencer.trained for desk in self.desks.values())
 
-    def _desk(self, method: object) -> Desk:
+    def _desk_of(self, question: tuple) -> Desk:
+        """The desk of a question's method; without a menu there is but one."""
+        if len(self.desks) == 1:
+            return self.first
+        method = question[-1]
         if method not in self.desks:
             raise BadInput(f'There is no such method: choose {" or ".join(self.desks)}.')
         return self.desks[method]
 
-    def _settings(self, desk: Desk, values: Sequence[object]) -> Settings:
+    def _settings(self, desk: Desk, question: tuple) -> Settings:
         """What was chosen with the knobs that a desk has."""
+        values = question[2 : 2 + len(self.knobs)]
         chosen = {
             name: _checked(knob, value)
             for (name, knob), value in zip(self.knobs.items(), values, strict=True)

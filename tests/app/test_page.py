@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_excel.app.desk import Desk
+from mmseg_excel.app.model import load_model
 from mmseg_excel.app.page import build_page
 from mmseg_excel.app.server import serve
 from mmseg_excel.app.uploads import MAX_BYTES
@@ -102,6 +104,19 @@ class Visitor:
             '  e.dispatchEvent(new Event(kind, {bubbles: true}));',
             *(name, value),
         )
+
+    def choices(self, name: str) -> list[str]:
+        labels = self.browser.find_elements('css selector', f'#{name} label')
+        return [label.text.strip() for label in labels]
+
+    def choose(self, name: str, choice: str) -> None:
+        """Click on one of several choices."""
+        labels = self.browser.find_elements('css selector', f'#{name} label')
+        next(label for label in labels if label.text.strip() == choice).click()
+
+    def shows(self, name: str) -> bool:
+        """Whether a component is there to be seen."""
+        return any(e.is_displayed() for e in self.browser.find_elements('id', name))
 
     def clicked_column(self) -> float:
         """Where, from the left, the attention that is shown comes from; NaN without a click."""
@@ -238,3 +253,26 @@ def test_it_fits_the_screen(visitor, width):
     visitor.wait(lambda: visitor.picture_size())
     assert visitor.browser.execute_script('return document.documentElement.scrollWidth') <= width
     visitor.browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_the_method_menu(browser, desk):
+    """Another method answers by its own settings; what it lacks is not offered."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    others = [Desk(load_model(name, device='cpu')) for name in ('weclip_toy', 'clip_es_toy')]
+    page = build_page(desk, *others)
+    try:
+        visitor = Visitor(browser, serve(page, port=port))
+        assert visitor.choices('method') == ['ExCEL', 'WeCLIP', 'CLIP-ES']
+        before = visitor.sources('maps')
+        visitor.choose('method', 'CLIP-ES')
+        visitor.wait(lambda: visitor.sources('maps') not in (before, []))
+        visitor.wait(lambda: 'names alone are the texts' in visitor.text('note'))
+        visitor.wait(lambda: visitor.shows('background_power') and not visitor.shows('num_layers'))
+        assert not visitor.legend('prediction_legend')
+        visitor.choose('method', 'ExCEL')
+        visitor.wait(lambda: visitor.sources('maps') == before)
+        assert visitor.shows('num_layers') and not visitor.shows('background_power')
+    finally:
+        page.close()
