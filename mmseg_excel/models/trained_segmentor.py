@@ -158,8 +158,8 @@ class TrainedSegmentor(TagSegmentor):
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Logits at the size of the inputs, (B, n+1, height, width)."""
-        size = inputs.shape[2:]
-        return resize(self.unpadded(self.lowres_logits(inputs), size), size)
+        logits = self.lowres_logits(inputs)
+        return resize(self.unpadded(logits, inputs.shape[2:]), inputs.shape[2:])
 
     def lowres_logits(self, inputs: Tensor) -> Tensor:
         """Logits of the patches, (B, n+1, g_h, g_w)."""

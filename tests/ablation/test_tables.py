@@ -15,7 +15,9 @@ from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from ..datasets.tools import run_tool
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-TABLES = sorted((CONFIGS / 'ablations').glob('*.py'))
+METHODS = CONFIGS / 'ablations/methods.py'
+# Of the supplement.
+TABLES = sorted(set((CONFIGS / 'ablations').glob('*.py')) - {METHODS})
 TOY = str(CONFIGS / 'excel_toy.py')
 # The rows of the defaults, by which the tables of the supplement hang together.
 DEFAULT = {'M': 78.0, 'Seg.': 77.2}
@@ -87,6 +89,19 @@ def test_training_free_tables_have_no_other_runs(tables):
     assert [table.name for table in free if table] == ['of Fig. 3', *'1a 1b 1c 2a 2b'.split()]
     runs = runs_of([table for table in free if table], TOY, {}, [0, 1])
     assert {run.kind for run in runs.values()} == {'static'}
+
+
+def test_methods_are_measured_by_their_own_configs():
+    table = load_table(METHODS)
+    runs = runs_of([table], TOY, {}, [0, 1])
+    bases = [(run.kind, Path(run.base).stem) for run in runs.values()]
+    assert sorted(bases) == [
+        *[('static', f'{method}_toy') for method in ('clip_es', 'excel', 'excel', 'weclip')],
+        # MaskCLIP is a setting of ExCEL, CLIP-ES trains nothing.
+        *[('train', f'{method}_toy') for method in ('excel',) * 4 + ('weclip',) * 2],
+    ]
+    with pytest.raises(ValueError, match="'CLIP-ES' needs the config '.*clip_es_tags.py'"):
+        runs_of([table], str(CONFIGS / 'excel_tags.py'), {}, [0])
 
 
 def test_mean_and_deviation():
