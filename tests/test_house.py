@@ -26,15 +26,10 @@ FOREIGN = {
     'utils/config_options.py': {'_cfg_dict'},
     'utils/parallel.py': {'_exit'},
     'utils/plain.py': {'_non_persistent_buffers_set'},
+    'utils/room.py': {'_buffers', '_modules'},
 }
-# Figures that still ask the inferencer themselves instead of taking its answers.
-ASKING_FIGURES = {
-    f'visualization/{name}.py'
-    for name in (
-        *('attention', 'attribute_responses', 'cam', 'report_page', 'run_scores', 'segmentation'),
-        'subject',
-    )
-}
+# A report loads the run it is about; all other pictures are of answers.
+ASKING_FIGURES = {'visualization/report_page.py'}
 OPENING = {'open', 'read_text', 'read_bytes', 'write_text', 'write_bytes', 'touch', 'mkdir'}
 FILE_LIBRARIES = {'cv2', 'PIL', 'pickle', 'yaml', 'safetensors', 'shutil', 'tempfile'}
 IMAGE_LIBRARIES = {'cv2', 'PIL', 'torchvision', 'mmcv', 'matplotlib', 'skimage'}

@@ -12,13 +12,12 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..inference.answers import EncodedImage
-from ..inference.inferencer import TagInferencer
 from ..inference.subject import Subject
 from ..models.attribute_text_head import patch_text_maps
 from ..models.excel import ExCELSettings
 from ..ops.resize import resize
 from ..text.attribute_bank import AttributeBank, encode
+from ..text.wordbook import Wordbook
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole
 from .figure import grid_figure, heat_overlay, stretched, with_notice
@@ -52,12 +51,13 @@ def attributes_figure(subjects: Sequence[Subject], count: int = 5) -> Figure:
     check_sequence('subjects', subjects)
     check_whole('count', count, '[1, 1000]')
     inferencer = subjects[0].inferencer
-    _require_attributes(inferencer)
+    if not isinstance(inferencer.settings, ExCELSettings):
+        raise BadInput(f'{inferencer.model.NAME} has no attributes: choose a config of ExCEL.')
     rows, sentences = [], []
     for subject in subjects:
         for tag in subject.ask().tags:
-            hunted = attributes_of(inferencer, tag, count)
-            rows.append((tag, _row(inferencer, subject, tag, hunted)))
+            hunted = attributes_of(inferencer.words, tag, count)
+            rows.append((tag, _row(subject, tag, hunted)))
             listed = '; '.join(f'{a.index} “{_shorten(a.sentence)}”' for a in hunted)
             sentences.append(f'{tag}: {listed}.')
     titles = [
@@ -76,14 +76,13 @@ def attributes_figure(subjects: Sequence[Subject], count: int = 5) -> Figure:
     )
 
 
-def attributes_of(inferencer: TagInferencer, name: str, count: int) -> list[Attribute]:
+def attributes_of(words: Wordbook, name: str, count: int) -> list[Attribute]:
     """The attributes a class resembles most, strongest first."""
-    bank = inferencer.words.attribute_bank
-    vocabulary = inferencer.vocabulary
+    bank, vocabulary = words.attribute_bank, words.vocabulary
     if name not in vocabulary.classes:
         raise BadInput(f'{name!r} is none of the classes {", ".join(vocabulary.classes)}.')
     prompt = vocabulary.texts[vocabulary.classes.index(name)]
-    likeness = bank.attributes @ encode(inferencer.words.encoder, [prompt])[0]
+    likeness = bank.attributes @ encode(words.encoder, [prompt])[0]
     best = likeness.topk(min(count, len(likeness))).indices.tolist()
     return [Attribute(index, nearest_sentence(bank, index)) for index in best]
 
@@ -97,10 +96,9 @@ def nearest_sentence(bank: AttributeBank, index: int) -> str:
 
 
 @torch.no_grad()
-def attribute_responses(
-    inferencer: TagInferencer, image: EncodedImage, indices: Sequence[int]
-) -> np.ndarray:
+def attribute_responses(subject: Subject, indices: Sequence[int]) -> np.ndarray:
     """Maps of single attributes, which compete with all others and the backgrounds, (K, H, W)."""
+    inferencer, image = subject.inferencer, subject.image
     texts = inferencer.texts(inferencer.vocabulary, inferencer.settings)
     backgrounds = texts[len(inferencer.vocabulary.classes) :]
     attributes = F.normalize(inferencer.words.attribute_bank.attributes, dim=1).to(texts)
@@ -110,19 +108,12 @@ def attribute_responses(
     return resize(grids[None], image.size)[0].cpu().numpy()
 
 
-def _require_attributes(inferencer: TagInferencer) -> None:
-    if not isinstance(inferencer.settings, ExCELSettings):
-        raise BadInput(f'{inferencer.model.NAME} has no attributes: choose a config of ExCEL.')
-
-
-def _row(
-    inferencer: TagInferencer, subject: Subject, tag: str, hunted: Sequence[Attribute]
-) -> list[np.ndarray]:
-    pixels = subject.image.pixels
-    responses = attribute_responses(inferencer, subject.image, [a.index for a in hunted])
+def _row(subject: Subject, tag: str, hunted: Sequence[Attribute]) -> list[np.ndarray]:
+    pixels, own = subject.image.pixels, subject.inferencer.settings
+    responses = attribute_responses(subject, [a.index for a in hunted])
     maps = []
     for texts in TEXTS.values():
-        answer = subject.ask(replace(inferencer.settings, texts=texts, dynamic=False))
+        answer = subject.ask(replace(own, texts=texts, dynamic=False))
         maps.append(answer.maps[answer.tags.index(tag)])
     first = pixels if subject.truth is None else subject.truth.overlay(pixels)
     return [first, *(heat_overlay(stretched(m), pixels) for m in (*responses, *maps))]

@@ -125,7 +125,7 @@ def report_page(
     check_whole('shown', shown, '[0, inf)')
     curves = read_scalars(work_dir.folder)
     inferencer = TagInferencer(work_dir.config, work_dir.checkpoint, device)
-    result = score_run(inferencer, each_subject(inferencer, most_images))
+    result = score_run(each_subject(inferencer, most_images))
     sections = [
         _notice(inferencer),
         _summary(work_dir, result),

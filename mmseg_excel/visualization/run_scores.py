@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ..evaluation.confusion import Scores, confusion_matrix, count_pairs
-from ..inference.inferencer import TagInferencer
 from ..inference.subject import Subject
 from ..utils.bad_input import BadInput
 
@@ -32,22 +31,21 @@ class RunScores:
         return Scores.from_confusion(self.matrix)
 
 
-def score_run(inferencer: TagInferencer, subjects: Iterable[Subject]) -> RunScores:
+def score_run(subjects: Iterable[Subject]) -> RunScores:
     """Predict and score images.
 
     Raises:
         BadInput: If no image has a truth.
     """
-    num_classes = len(inferencer.vocabulary.classes) + 1
     total, images = 0, []
     for index, subject in enumerate(subjects):
         if subject.truth is None:
             continue
         pairs = count_pairs(
             torch.from_numpy(subject.truth.labels),
-            torch.from_numpy(inferencer.predict(subject.image).labels),
+            torch.from_numpy(subject.inferencer.predict(subject.image).labels),
         )
-        matrix = confusion_matrix(pairs, num_classes)
+        matrix = confusion_matrix(pairs, len(subject.inferencer.vocabulary.classes) + 1)
         total = total + matrix
         if matrix.sum():
             images.append(

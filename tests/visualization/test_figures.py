@@ -114,7 +114,7 @@ def test_the_strongest_point_is_a_patch_centre(subject):
 
 def test_attributes_are_those_the_class_resembles_most(inferencer):
     bank = inferencer.words.attribute_bank
-    chosen = attributes_of(inferencer, 'cat', 3)
+    chosen = attributes_of(inferencer.words, 'cat', 3)
     prompt = inferencer.words.encoder(['a clean origami cat.'])[0]
     order = (bank.attributes @ prompt).argsort(descending=True)[:3].tolist()
     assert [attribute.index for attribute in chosen] == order
@@ -122,11 +122,11 @@ def test_attributes_are_those_the_class_resembles_most(inferencer):
     sentences = [s for s, c in zip(bank.sentences, bank.clusters, strict=True) if c == index]
     assert any(s.endswith(nearest_sentence(bank, index)) for s in sentences)
     with pytest.raises(ValueError, match="'disc' is none of the classes"):
-        attributes_of(inferencer, 'disc', 3)
+        attributes_of(inferencer.words, 'disc', 3)
 
 
-def test_attribute_responses_differ(inferencer, subject):
-    responses = attribute_responses(inferencer, subject.image, [0, 1])
+def test_attribute_responses_differ(subject):
+    responses = attribute_responses(subject, [0, 1])
     assert responses.shape == (2, 90, 120)
     assert 0 <= responses.min() and responses.max() <= 1 + FEATURES
     assert np.abs(responses[0] - responses[1]).max() > 0.05

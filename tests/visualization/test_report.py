@@ -113,10 +113,10 @@ def _mask(work_dir: Path, name: str) -> Path:
 
 def test_worst_comes_first(work_dir):
     inferencer = TagInferencer(work_dir / 'golden.py', work_dir / 'iter_400.pth', 'cpu')
-    images = score_run(inferencer, each_subject(inferencer)).images
+    images = score_run(each_subject(inferencer)).images
     assert [score for score, _, _ in images] == sorted(score for score, _, _ in images)
     assert {name for _, _, name in images} == set(VAL)
-    assert len(score_run(inferencer, each_subject(inferencer, most=2)).images) == 2
+    assert len(score_run(each_subject(inferencer, most=2)).images) == 2
 
 
 def test_provenance_and_curves_are_there(page):
@@ -167,7 +167,7 @@ def test_images_without_masks_are_not_scored(work_dir):
     ]
     inferencer = TagInferencer(config, work_dir / 'iter_400.pth', 'cpu')
     with pytest.raises(ValueError, match='No validation image has a mask'):
-        score_run(inferencer, each_subject(inferencer))
+        score_run(each_subject(inferencer))
 
 
 class ShortDemo(demo.Demo):
