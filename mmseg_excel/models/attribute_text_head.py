@@ -9,8 +9,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..text.class_texts import MODES, all_texts, build_class_texts, read_sentences
-from ..text.descriptions import load_descriptions
+from ..text.class_texts import MODES, all_texts, build_class_texts, read_knowledge
+from ..text.descriptions import Descriptions
 from ..text.vocabulary import Vocabulary, get_vocabulary
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_number, check_text, check_whole
@@ -19,7 +19,7 @@ from ..utils.room import Room, sibling
 from . import ranges
 
 #: What of the identity of class texts says what they were made of.
-ORIGIN = ('encoder', 'sentences')
+ORIGIN = ('encoder', 'sentences', 'attributes')
 # As long as a hash: what copies of a model say of themselves is of one size, as EMA needs it.
 _UNKNOWN = '?' * 64
 Self = TypeVar('Self', bound='AttributeTextHead')
@@ -39,7 +39,9 @@ class AttributeTextHead(Room):
             None, known once classes are encoded.
         mode: ``'attributes'`` (default), ``'global'`` or ``'fuse'`` (supplement, Table 2a).
         descriptions: Description file, or the bare name of a packaged one (``'voc'``). Not
-            needed by ``mode='global'``.
+            needed by ``mode='global'``. The reference's own format is read, too.
+        bank: Attribute bank file, the reference's ``*_embedding_bank.pth`` or an ``.npz`` of
+            ``tools/build_attributes.py``, instead of descriptions. Default: None.
         num_attributes: Number K of attributes. Default: 112, as for VOC.
         keep_ratio: Share K_r of attributes a class keeps (supplement, Table 1b). Default: 0.9.
         attribute_weight: Weight λ of the attributes (supplement, Table 1a). Default: 1.0.
@@ -51,6 +53,7 @@ class AttributeTextHead(Room):
         in_channels: int | None = None,
         mode: str = 'attributes',
         descriptions: str | Path | None = None,
+        bank: str | Path | None = None,
         num_attributes: int = 112,
         keep_ratio: float = 0.9,
         attribute_weight: float = 1.0,
@@ -65,12 +68,13 @@ class AttributeTextHead(Room):
         check_number(
             'AttributeTextHead.attribute_weight', attribute_weight, ranges.ATTRIBUTE_WEIGHT
         )
-        _check_descriptions(descriptions, mode)
+        _check_files(descriptions, bank, mode)
         self.vocabulary = get_vocabulary(vocabulary)
         check_competition(self.vocabulary)
         self.settings = dict(
             mode=mode,
             descriptions=descriptions,
+            bank=bank,
             num_attributes=num_attributes,
             keep_ratio=keep_ratio,
             attribute_weight=attribute_weight,
@@ -97,8 +101,16 @@ class AttributeTextHead(Room):
 
     def forget_origin(self) -> None:
         """Say that nobody knows what the class texts were made of."""
-        known = ORIGIN[:1] if self.settings['mode'] == 'global' else ORIGIN
-        self.origin = dict.fromkeys(known, _UNKNOWN)
+        made_of = ('encoder', self._knowledge)
+        self.origin = {name: _UNKNOWN for name in made_of if name is not None}
+
+    @property
+    def _knowledge(self) -> str | None:
+        """What the texts are made of beside names, one of ORIGIN."""
+        mode = self.settings['mode']
+        if mode == 'global':
+            return None
+        return 'attributes' if mode == 'attributes' and self.settings['bank'] else 'sentences'
 
     @property
     def num_foreground(self) -> int:
@@ -112,7 +124,7 @@ class AttributeTextHead(Room):
             FileNotFoundError: There is no description file, and the mode needs one.
             ValueError: It does not describe the classes, or too little for its attributes.
         """
-        read_sentences(self.vocabulary, **self.settings)
+        read_knowledge(self.vocabulary, **self.settings)
 
     def encode_classes(self, encoder) -> None:
         """Fill the class texts (T, C) with a text encoder (``sentences -> (M, C)``)."""
@@ -127,9 +139,10 @@ class AttributeTextHead(Room):
         self.class_texts.copy_(texts)
         self.encoded, self.loaded = True, False
         self.origin = dict(encoder=encoder.fingerprint)
-        if self.settings['mode'] != 'global':
-            described = load_descriptions(self.settings['descriptions'], self.vocabulary.classes)
-            self.origin['sentences'] = sha256(all_texts(described))
+        known = read_knowledge(self.vocabulary, **self.settings)
+        if known is not None:
+            content = all_texts(known) if isinstance(known, Descriptions) else known
+            self.origin[self._knowledge] = sha256(content)
 
     def asked(self: Self, vocabulary: Vocabulary, texts: Tensor) -> Self:
         """A sibling with other words.
@@ -178,10 +191,11 @@ def check_competition(vocabulary: Vocabulary) -> None:
         )
 
 
-def _check_descriptions(descriptions: str | Path | None, mode: str) -> None:
-    if descriptions is not None and not isinstance(descriptions, Path):
-        check_text('AttributeTextHead.descriptions', descriptions)
-    if descriptions is None and mode != 'global':
+def _check_files(descriptions: str | Path | None, bank: str | Path | None, mode: str) -> None:
+    for setting, file in dict(descriptions=descriptions, bank=bank).items():
+        if file is not None and not isinstance(file, Path):
+            check_text(f'AttributeTextHead.{setting}', file)
+    if descriptions is None and mode != 'global' and not (bank and mode == 'attributes'):
         raise BadInput(
             f'AttributeTextHead.mode is {mode!r}, which needs descriptions: name a description '
             "file, for example one that tools/generate_descriptions.py wrote, or use mode='global'."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,7 +18,8 @@ from .attributes import (
     check_num_attributes,
     hunt_attributes,
 )
-from .descriptions import Descriptions, load_descriptions, sentence_text
+from .descriptions import Descriptions, load_descriptions
+from .published_bank import read_attributes
 from .vocabulary import Vocabulary
 
 MODES = ('attributes', 'global', 'fuse')
@@ -34,6 +34,7 @@ def build_class_texts(
     num_attributes: int = 112,
     keep_ratio: float = 0.9,
     attribute_weight: float = 1.0,
+    bank: str | Path | None = None,
     cache_dir: str | Path | None = None,
 ) -> Tensor:
     """Embed every class and background name, the classes enriched with what is known of them.
@@ -51,6 +52,8 @@ def build_class_texts(
         num_attributes: K. Defaults to 112 (VOC; COCO has 224).
         keep_ratio: K_r, the part of the attributes a class may use. Defaults to 0.9.
         attribute_weight: lambda, the attributes' weight beside the prompt. Defaults to 1.0.
+        bank: File of attributes that takes the place of descriptions in mode ``'attributes'``.
+            Defaults to None.
         cache_dir: Where attribute banks are cached. Defaults to None: ``$MMSEG_EXCEL_CACHE``, or
             ``~/.cache/mmseg_excel``.
 
@@ -62,25 +65,51 @@ def build_class_texts(
         ValueError: If the mode is unknown, the file malformed or incomplete, a setting out of
             range, or if there are fewer sentences than attributes.
     """
-    described = read_sentences(
+    known = read_knowledge(
         vocabulary,
         mode=mode,
         descriptions=descriptions,
         num_attributes=num_attributes,
         keep_ratio=keep_ratio,
         attribute_weight=attribute_weight,
+        bank=bank,
     )
     texts = encode(encoder, vocabulary.texts)
-    if described is None:
+    if known is None:
         return texts
     n = len(vocabulary.classes)
     foreground, background = texts[:n], texts[n:]
     if mode == 'fuse':
-        foreground = _fuse_sentences(encoder, foreground, described)
+        foreground = _fuse_sentences(encoder, foreground, known)
     else:
-        bank = get_attribute_bank(encoder, all_texts(described), num_attributes, cache_dir)
-        foreground = hunt_attributes(foreground, bank.attributes, keep_ratio, attribute_weight)
+        if isinstance(known, Descriptions):
+            known = get_attribute_bank(
+                encoder, all_texts(known), num_attributes, cache_dir
+            ).attributes
+        _check_width(bank, known, texts)
+        foreground = hunt_attributes(foreground, known, keep_ratio, attribute_weight)
     return torch.cat([foreground, background])
+
+
+def read_knowledge(
+    vocabulary: Vocabulary, *, mode: str, bank: str | Path | None, **settings
+) -> Descriptions | Tensor | None:
+    """Read what a mode needs beside the names: sentences, attributes (K, C), or nothing.
+
+    Arguments and errors are those of :func:`build_class_texts`.
+    """
+    if bank is None or mode != 'attributes':
+        return read_sentences(vocabulary, mode=mode, **settings)
+    read_sentences(vocabulary, mode='global', **settings)  # checks the numbers
+    return read_attributes(bank, vocabulary, settings['num_attributes'])
+
+
+def _check_width(bank: str | Path | None, attributes: Tensor, texts: Tensor) -> None:
+    if attributes.shape[1] != texts.shape[1]:
+        raise BadInput(
+            f'The attribute bank {bank} is {attributes.shape[1]} wide, but CLIP embeds texts in '
+            f'{texts.shape[1]} dimensions: give the bank of this CLIP, or leave it out.'
+        )
 
 
 def read_sentences(
@@ -109,18 +138,18 @@ def read_sentences(
             f'mode={mode!r} needs a description file, but descriptions is None. Provide the file, '
             "for example with tools/generate_descriptions.py, or use mode='global'."
         )
-    described = load_descriptions(descriptions, vocabulary.classes)
-    for name, lines in described.sentences.items():
-        _check_whole(descriptions, name, lines)
+    described = load_descriptions(descriptions, vocabulary.classes, vocabulary.prompts)
+    for name in described.sentences:
+        _check_whole(descriptions, name, described)
     if mode == 'attributes':
         check_num_attributes(num_attributes, len(all_texts(described)))
     return described
 
 
-def _check_whole(source: str | Path, name: str, sentences: Sequence[str]) -> None:
+def _check_whole(source: str | Path, name: str, described: Descriptions) -> None:
     """Refuse sentences of which CLIP would read the beginning only."""
-    for sentence in sentences:
-        if is_cut(sentence_text(name, sentence)):
+    for sentence, text in zip(described.sentences[name], described.texts(name), strict=True):
+        if is_cut(text):
             raise BadInput(
                 f'{source}: CLIP reads {CONTEXT_LENGTH} tokens, and this sentence about {name!r} '
                 f'has more with the template in front: {shown(sentence)}. Shorten it.'
@@ -129,11 +158,7 @@ def _check_whole(source: str | Path, name: str, sentences: Sequence[str]) -> Non
 
 def all_texts(descriptions: Descriptions) -> list[str]:
     """The M texts of a knowledge base, class by class, as the encoder reads them."""
-    return [
-        sentence_text(name, line)
-        for name, lines in descriptions.sentences.items()
-        for line in lines
-    ]
+    return [text for name in descriptions.sentences for text in descriptions.texts(name)]
 
 
 def _fuse_sentences(encoder: TextEncoder, class_texts: Tensor, described: Descriptions) -> Tensor:

@@ -1,10 +1,14 @@
-"""Description files: sentences about each class, and where they came from."""
+"""Description files: sentences about each class, and where they came from.
+
+Two formats are read: this package's, and the one of the ExCEL reference, ``{class: [texts]}``,
+whose texts have a template in front already.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..utils.bad_input import BadInput
@@ -26,11 +30,20 @@ class Descriptions:
         dataset: Name of the data set.
         provenance: Who wrote the sentences, when, how: free-form, never interpreted.
         sentences: The sentences of each class, without the template in front.
+        complete: Whether they are complete texts instead, as CLIP reads them. Default: False.
     """
 
     dataset: str
     provenance: Mapping[str, object]
     sentences: Mapping[str, tuple[str, ...]]
+    complete: bool = False
+
+    def texts(self, name: str) -> list[str]:
+        """What CLIP reads for each sentence about a class."""
+        lines = self.sentences[name]
+        if self.complete:
+            return [line.lower() for line in lines]
+        return [sentence_text(name, line) for line in lines]
 
     def to_json(self) -> str:
         """The file's content; the same descriptions always give the same text."""
@@ -75,12 +88,17 @@ def find_descriptions(source: str | Path) -> Path:
     )
 
 
-def load_descriptions(source: str | Path, classes: Sequence[str] | None = None) -> Descriptions:
+def load_descriptions(
+    source: str | Path,
+    classes: Sequence[str] | None = None,
+    prompts: Sequence[str] = (),
+) -> Descriptions:
     """Read and check a description file.
 
     Args:
         source: Path of the file, or the bare name of a packaged one (``'voc'``).
         classes: Classes to keep, in this order. Defaults to None: all, in the file's order.
+        prompts: Other names of these classes, under which a file of the reference may have them.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -88,17 +106,39 @@ def load_descriptions(source: str | Path, classes: Sequence[str] | None = None) 
     """
     path = find_descriptions(source)
     content = read_json(path, 'description file')
+    described = _from_reference(path, content) or _from_own(path, content)
+    if classes is None:
+        return described
+    check_names('classes', classes)
+    sentences = described.sentences
+    if described.complete:
+        names = dict(zip(prompts, classes, strict=False))
+        sentences = {names.get(name, name): lines for name, lines in sentences.items()} | {
+            name: sentences[name] for name in classes if name in sentences
+        }
+    missing = [name for name in classes if name not in sentences]
+    if missing:
+        raise BadInput(
+            f'{path} describes no {", ".join(map(repr, missing))}; it describes '
+            f'{", ".join(sentences)}. Add the missing classes or give another file.'
+        )
+    return replace(described, sentences={name: sentences[name] for name in classes})
+
+
+def _from_reference(path: Path, content: object) -> Descriptions | None:
+    """Read the reference's format; None if it is not that."""
+    lists = isinstance(content, dict) and all(isinstance(v, list) for v in content.values())
+    if not lists or not content:
+        return None
+    _check_sentences(path, content)
+    sentences = {name: tuple(lines) for name, lines in content.items()}
+    return Descriptions(path.stem, {}, sentences, complete=True)
+
+
+def _from_own(path: Path, content: object) -> Descriptions:
+    """Read this package's format."""
     _check_content(path, content)
     sentences = {name: tuple(lines) for name, lines in content['descriptions'].items()}
-    if classes is not None:
-        check_names('classes', classes)
-        missing = [name for name in classes if name not in sentences]
-        if missing:
-            raise BadInput(
-                f'{path} describes no {", ".join(map(repr, missing))}; it describes '
-                f'{", ".join(sentences)}. Add the missing classes or give another file.'
-            )
-        sentences = {name: sentences[name] for name in classes}
     return Descriptions(content['dataset'], content['provenance'], sentences)
 
 
@@ -123,8 +163,15 @@ def _check_content(path: Path, content: object) -> None:
             f'{path} has a key {shown(min(unknown))}, which nothing reads; there are '
             f'{", ".join(sorted(_KEYS))}.'
         )
-    check_names(f'{path}: descriptions', list(content['descriptions']))
-    for name, lines in content['descriptions'].items():
+    if not content['descriptions']:
+        raise BadInput(f'{path} describes no class.')
+    _check_sentences(path, content['descriptions'])
+
+
+def _check_sentences(path: Path, sentences: dict[str, object]) -> None:
+    """Refuse what is no dict from names to lists of sentences."""
+    check_names(f'{path}: descriptions', list(sentences))
+    for name, lines in sentences.items():
         good = isinstance(lines, list) and lines
         if not good or not all(isinstance(line, str) and line.strip() for line in lines):
             raise BadInput(f'{path}: {name!r} needs a list of one or more non-empty sentences.')
@@ -138,5 +185,3 @@ def _check_content(path: Path, content: object) -> None:
                 f'{path}: a sentence about {name!r} has letters that cannot be printed, such as a '
                 f'line break: {shown(strange[0])}.'
             )
-    if not content['descriptions']:
-        raise BadInput(f'{path} describes no class.')

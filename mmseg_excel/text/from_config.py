@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..clip.towers import load_clip
 from ..utils.bad_input import BadInput
+from ..utils.checks import shown
 from .inspection import TextReport, inspect_texts
 from .vocabulary import get_vocabulary
 
@@ -29,6 +30,11 @@ def inspect_config(config: Mapping) -> TextReport:
         if not isinstance(content, Mapping) or setting not in content:
             raise BadInput(f'The config holds no ExCEL model: it has no model.{room}.{setting}.')
     head, backbone = rooms
+    if head.get('bank') and head.get('mode', 'attributes') == 'attributes':
+        raise BadInput(
+            f'model.text_head.bank is {shown(head["bank"])}, which holds no sentences to inspect: '
+            'set it to None to look at the descriptions.'
+        )
     settings = ('num_attributes', 'keep_ratio', 'attribute_weight')
     return inspect_texts(
         load_clip(backbone['model'], backbone.get('pretrained', 'openai')).text_encoder(),
