@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmseg_excel.engine.run_guard_hook import check_weights
+from mmseg_excel.engine.work_dir import gone_if_refused
 from mmseg_excel.utils.arguments import Parser, number, output_folder
 from mmseg_excel.utils.bad_input import BadInput
 from mmseg_excel.utils.checkpoints import read_tensors
@@ -91,12 +93,13 @@ def main(argv: list[str] | None = None) -> None:
         check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
         if args.checkpoint is None:
             check_untrained(cfg)
-        with setting_up(cfg):
+        new = not os.path.exists(cfg.work_dir)
+        with gone_if_refused(cfg.work_dir, new), setting_up(cfg):
             apply_arguments(cfg, args)
             if args.checkpoint is not None:
                 read_tensors(args.checkpoint)  # before anything is written
             runner = build_runner(cfg)
-        check_weights(runner)
+            check_weights(runner)
     with bad_input_exits_while_working():
         runner.test()
 

@@ -20,8 +20,9 @@ from .text_file import check_file
 
 #: Of an image or mask that is read, and of one that is scaled.
 MAX_PIXELS = 80_000_000
-JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
-JPEG_TAIL_BYTES = 64 * 1024
+# How files of a format begin and end.
+JPEG, PNG = (b'\xff\xd8', b'\xff\xd9'), (b'\x89PNG', b'IEND')
+TAIL_BYTES = 64 * 1024
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # What Pillow decodes by itself: for others, EPS among them, it starts programs.
 _FORMATS = ('JPEG', 'PNG', 'TIFF', 'WEBP', 'BMP', 'GIF', 'PPM', 'JPEG2000')
@@ -53,11 +54,13 @@ def open_image(path: str | os.PathLike) -> Iterator[Image.Image]:
         raise FileNotFoundError(f'{path} does not exist: restore it.') from None
     if not size:
         raise BadInput(f'{path} is an empty file: replace it.')
-    if _is_cut_jpeg(path):
+    if _is_cut(path, *JPEG):
         raise BadInput(f'{path} is a truncated JPEG: replace it.')
     try:
         with Image.open(path, formats=_FORMATS) as image:
             check_pixels(*image.size, path)
+            if _is_cut(path, *PNG):
+                raise BadInput(f'{path} is a truncated PNG: replace it.')
             if image.mode in _DEEP_MODES and image.format != 'PNG':
                 raise BadInput(f'{path} has 32 bits a pixel: save it with 8 or 16.')
             yield image
@@ -121,17 +124,17 @@ def read_rgb(path: str) -> np.ndarray:
     return image[..., ::-1]
 
 
-def _is_cut_jpeg(path: str | os.PathLike) -> bool:
-    """Whether a JPEG lacks its end marker: OpenCV fills the missing part with grey, silently.
+def _is_cut(path: str | os.PathLike, start: bytes, end: bytes) -> bool:
+    """Whether a file of a format lacks its end marker: OpenCV fills what is missing, silently.
 
     Bytes after the end marker are tolerated as long as the marker is in the last 64 KiB.
     """
     with open(path, 'rb') as file:
-        if file.read(2) != JPEG_START:
+        if file.read(len(start)) != start:
             return False
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - JPEG_TAIL_BYTES))
-        return JPEG_END not in file.read()
+        file.seek(max(0, size - TAIL_BYTES))
+        return end not in file.read()
 
 
 def _too_large(size: str) -> str:

@@ -451,3 +451,12 @@ def test_what_is_no_path_is_refused():
     for path in (None, 7, b'a', ['a']):
         with pytest.raises(ValueError, match=re.escape(f'checkpoint is {path!r}, but')):
             load_weights(model(), path)
+
+
+def test_a_refused_test_leaves_no_work_dir(tmp_path):
+    """Whatever a runner wrote there before the checkpoint turned out to be another model's."""
+    foreign = tmp_path / 'foreign.pth'
+    torch.save(read_checkpoint(world() / 'run/iter_2.pth') | dict(state_dict={}), foreign)
+    with pytest.raises(ValueError, match='foreign.pth'):
+        tool('test', CONFIG, foreign, '--work-dir', tmp_path / 'run', *options(world()))
+    assert not (tmp_path / 'run').exists()

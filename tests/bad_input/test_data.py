@@ -396,6 +396,12 @@ def jpeg(folder: Path) -> bytes:
     return (folder / 'noise.jpg').read_bytes()
 
 
+def png(folder: Path) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(noise).save(folder / 'noise.png')
+    return (folder / 'noise.png').read_bytes()
+
+
 def float_tiff(folder: Path) -> bytes:
     Image.fromarray(np.zeros((8, 9), np.float32)).save(folder / 'float.tiff')
     return (folder / 'float.tiff').read_bytes()
@@ -405,6 +411,7 @@ IMAGES = [
     ('empty', lambda folder: b'', 'is an empty file'),
     ('text', lambda folder: b'hello\n' * 50, 'is not a readable image'),
     ('cut', lambda folder: jpeg(folder)[:900], 'is a truncated JPEG'),
+    ('a cut PNG', lambda folder: png(folder)[:-30], 'is a truncated PNG|not a .*read'),
     ('two bytes', lambda folder: b'\xff\xd8', 'is a truncated JPEG'),
     ('a cut header', lambda folder: jpeg(folder)[:20] + b'\xff\xd9', 'is not a readable image'),
     ('900 megapixels', lambda folder: header_only_png(30_000, 30_000), 'too large .*80 million'),
