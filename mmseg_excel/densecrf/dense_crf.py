@@ -120,6 +120,7 @@ class DenseCRF:
         if isinstance(probabilities, np.ndarray):
             return self.refine(image, _as_tensor(probabilities)).numpy()
         check_image(image, *probabilities.shape[1:])
+        probabilities = probabilities.detach()
         if self.min_probability == 0:
             return self._infer(image, probabilities)
         classes = self.select_classes(probabilities.flatten(1).amax(dim=1).cpu().numpy())

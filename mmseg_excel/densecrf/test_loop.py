@@ -1,4 +1,4 @@
-"""The test loop: the device predicts, worker processes refine, nothing waits for the other."""
+"""The test loop: a GPU predicts and refines; beside the CPU, worker processes refine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from ..utils.building import build_optional
 from ..utils.checks import check_flag, shown
 from ..utils.distributed import unwrapped
 from .dense_crf import DenseCRF
-from .pool import CRFPool, check_pool_size
+from .device_refiner import Refiner, device_of, refiner_of
+from .pool import check_pool_size
 from .progress import Progress
 from .stored_labels import StoredLabels, made_with, output_folder
 
@@ -58,12 +59,14 @@ class Batch:
 
 @LOOPS.register_module()
 class ResumableTestLoop(TestLoop):
-    """MMEngine's test loop with DenseCRF in worker processes, and resumable.
+    """MMEngine's test loop with DenseCRF, and resumable.
 
-    The loop takes over the model's ``post_processor`` (``LogitTTAModel`` has one), so that the
-    next images are predicted while the last ones are refined. Every image reaches the evaluator
-    exactly once, as soon as it is finished. With label images written to the evaluator's
-    ``output_dir`` (``tools/test.py --out``), a run that was interrupted goes on where it stopped.
+    The loop takes over the model's ``post_processor`` (``LogitTTAModel`` has one). On a GPU it
+    refines between two batches, and labels alone leave the device; beside a model on the CPU, or
+    with an engine that needs the CPU, worker processes refine the last images while the next ones
+    are predicted. Every image reaches the evaluator exactly once, as soon as it is finished. With
+    label images written to the evaluator's ``output_dir`` (``tools/test.py --out``), a run that was
+    interrupted goes on where it stopped.
 
     Args:
         runner: The runner.
@@ -71,7 +74,7 @@ class ResumableTestLoop(TestLoop):
         evaluator: Evaluator or its config.
         fp16: Whether to predict in half precision (bfloat16 on CPUs). Default: False.
         post_processor: Config of a :class:`DenseCRF` to use instead of the model's own.
-        workers: Processes that refine. Default: one a core.
+        workers: Processes that refine, where it is not the GPU. Default: one a core.
         queue_size: Images that may be in work or waiting. Default: four a worker.
 
     Raises:
@@ -110,38 +113,38 @@ class ResumableTestLoop(TestLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        with self._crf_pool() as pool:
-            self._test_all(pool)
-            if pool and pool.crf.remark:
-                self.runner.logger.warning(pool.crf.remark)
+        with self._refining() as refiner:
+            self._test_all(refiner)
+            if refiner and refiner.crf.remark:
+                self.runner.logger.warning(refiner.crf.remark)
         metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
         return metrics
 
-    def _test_all(self, pool: CRFPool | None) -> None:
+    def _test_all(self, refiner: Refiner | None) -> None:
         folder = output_folder(self.evaluator)
-        stored = self._stored_labels(folder, pool) if folder else None
+        stored = self._stored_labels(folder, refiner) if folder else None
         progress = Progress(len(self.dataloader.sampler), self.runner.logger)
         pending: list[Batch] = []
         delivered = 0
-        for batch in self._batches(pool, stored):
+        for batch in self._batches(refiner, stored):
             for ready in [earlier for earlier in pending if earlier.ready]:
                 pending.remove(ready)
-                self._deliver(ready, delivered, pool, progress)
+                self._deliver(ready, delivered, refiner, progress)
                 delivered += 1
             # The newest is not delivered yet, so the last batch of all stays the last. In
             # distributed tests it may repeat images, which MMEngine drops by their position.
             pending.append(batch)
         for batch in pending:
-            self._deliver(batch, delivered, pool, progress)
+            self._deliver(batch, delivered, refiner, progress)
             delivered += 1
 
-    def _stored_labels(self, folder: str, pool: CRFPool | None) -> StoredLabels:
+    def _stored_labels(self, folder: str, refiner: Refiner | None) -> StoredLabels:
         check_apart(folder, self.dataloader.dataset)
-        return StoredLabels(folder, made_with(self.runner, pool and pool.crf, self.fp16))
+        return StoredLabels(folder, made_with(self.runner, refiner and refiner.crf, self.fp16))
 
-    def _batches(self, pool: CRFPool | None, stored: StoredLabels | None) -> Iterator[Batch]:
+    def _batches(self, refiner: Refiner | None, stored: StoredLabels | None) -> Iterator[Batch]:
         """Predict, or recall, one batch after the other."""
         for index, data in enumerate(self.dataloader):
             self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=data)
@@ -149,18 +152,20 @@ class ResumableTestLoop(TestLoop):
             if stored and stored.recall(samples):
                 yield Batch(data, samples, recalled=True)
             else:
-                yield self._predict(data, pool)
+                yield self._predict(data, refiner)
 
     @torch.no_grad()
-    def _predict(self, data: dict, pool: CRFPool | None) -> Batch:
-        """Predict a batch and hand its images to the pool; waits only while the pool is full."""
+    def _predict(self, data: dict, refiner: Refiner | None) -> Batch:
+        """Predict a batch and hand its images to what refines."""
         with autocast(enabled=self.fp16):
             samples = self.runner.model.test_step(data)
-        if pool is None:
+        if refiner is None:
             return Batch(data, samples)
-        return Batch(data, samples, labels=[_submit(sample, pool) for sample in samples])
+        return Batch(data, samples, labels=[_submit(sample, refiner) for sample in samples])
 
-    def _deliver(self, batch: Batch, index: int, pool: CRFPool | None, progress: Progress) -> None:
+    def _deliver(
+        self, batch: Batch, index: int, refiner: Refiner | None, progress: Progress
+    ) -> None:
         """Hand a batch to evaluator and hooks, as the ``index``-th one."""
         batch.complete()
         self.evaluator.process(data_samples=batch.samples, data_batch=batch.data)
@@ -170,11 +175,11 @@ class ResumableTestLoop(TestLoop):
         if batch.recalled:
             progress.recalled(len(batch.samples))
         else:
-            progress.computed(len(batch.samples), pool.queue_length if pool else 0)
+            progress.computed(len(batch.samples), refiner.queue_length if refiner else 0)
 
     @contextmanager
-    def _crf_pool(self) -> Iterator[CRFPool | None]:
-        """The pool, working in the place of the model's own post-processor, if there is any."""
+    def _refining(self) -> Iterator[Refiner | None]:
+        """What refines, working in the place of the model's own post-processor, if there is any."""
         model = unwrapped(self.runner.model)
         own = getattr(model, 'post_processor', None)
         crf = self.post_processor or own
@@ -183,8 +188,8 @@ class ResumableTestLoop(TestLoop):
             return
         model.post_processor = None
         try:
-            with CRFPool(crf, self.workers, self.queue_size) as pool:
-                yield pool
+            with refiner_of(crf, device_of(model), self.workers, self.queue_size) as refiner:
+                yield refiner
         finally:
             model.post_processor = own
 
@@ -195,8 +200,8 @@ def _samples_of(data: dict) -> list[SegDataSample]:
     return samples[0] if isinstance(samples[0], list | tuple) else samples
 
 
-def _submit(sample: SegDataSample, pool: CRFPool) -> Future[np.ndarray]:
+def _submit(sample: SegDataSample, refiner: Refiner) -> Future[np.ndarray]:
     """Hand a prediction over; its large logits are not kept."""
     logits = sample.seg_logits.data
     del sample.seg_logits
-    return pool.submit(sample.img_path, logits.float().softmax(dim=0))
+    return refiner.submit(sample.img_path, logits.float().softmax(dim=0))

@@ -23,7 +23,8 @@ from ..datasets.identity import check_apart, data_identity
 from ..datasets.masks import IGNORED, write_mask
 from ..datasets.tagged import TaggedSegDataset
 from ..densecrf.dense_crf import DenseCRF
-from ..densecrf.pool import CRFPool, named_channels
+from ..densecrf.device_refiner import device_of, refiner_of
+from ..densecrf.pool import named_channels
 from ..models.tag_segmentor import TagSegmentor
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
@@ -110,7 +111,7 @@ def export_pseudo_labels(
     loader = DataLoader(
         Subset(dataset, todo), batch_size, num_workers=num_workers, collate_fn=pseudo_collate
     )
-    finished = _finished(_predictions(model, loader, dynamic), crf)
+    finished = _finished(_predictions(model, loader, dynamic), crf, device_of(model))
     console = Console(stderr=True)
     for prediction, labels in track(finished, 'labelling', total=len(todo), console=console):
         margin = prediction.margin()
@@ -163,7 +164,7 @@ def _prediction(scores: Tensor, labels: Tensor, sample: SegDataSample) -> Predic
 
 
 def _finished(
-    predictions: Iterator[Prediction], crf: DenseCRF | None
+    predictions: Iterator[Prediction], crf: DenseCRF | None, device: torch.device
 ) -> Iterator[tuple[Prediction, np.ndarray]]:
     """Predictions with their labels, uint8 (H, W), in the order in which they are ready."""
     if crf is None:
@@ -171,9 +172,9 @@ def _finished(
             channels = prediction.probabilities.argmax(dim=0).cpu().numpy()
             yield prediction, prediction.labels[channels]
         return
-    with CRFPool(crf) as pool:
+    with refiner_of(crf, device) as refiner:
         jobs = ((item, item.img_path, item.probabilities) for item in predictions)
-        for prediction, channels in pool.refine_all(jobs):
+        for prediction, channels in refiner.refine_all(jobs):
             yield prediction, named_channels(prediction.labels)[channels]
 
 

@@ -330,7 +330,7 @@ class TagInferencer:
             config = (config or {}).get(key)
         with setting_up(self.config):
             crf: DenseCRF = MODELS.build(config or dict(type='DenseCRF'))
-        return crf.label(image.pixels, probabilities.float().cpu().numpy())
+        return crf.label(image.pixels, probabilities.float()).cpu().numpy()
 
     def _checked(self, settings: Settings | None) -> Settings:
         """The settings, or the model's own; refuses more blocks than CLIP has."""

@@ -13,6 +13,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from ..densecrf import DenseCRF
 from ..models.input_checks import check_batch, check_samples, check_shapes
 from ..ops.resize import mean_of_resized, resize
 from ..utils.bad_input import BadInput
@@ -182,6 +183,8 @@ class LogitTTAModel(BaseTTAModel):
         return sample
 
     def _post_process(self, logits: Tensor, image_path: str) -> Tensor:
-        """Refined probabilities, (n+1, H, W), on the CPU."""
-        probabilities = logits.float().softmax(dim=0).cpu().numpy()
-        return torch.from_numpy(self.post_processor(read_rgb(image_path), probabilities))
+        """Refined probabilities, (n+1, H, W)."""
+        image, probabilities = read_rgb(image_path), logits.float().softmax(dim=0)
+        if isinstance(self.post_processor, DenseCRF):  # on any device
+            return self.post_processor(image, probabilities)
+        return torch.from_numpy(self.post_processor(image, probabilities.cpu().numpy()))

@@ -13,6 +13,8 @@ import torch
 import torch.multiprocessing as mp
 from PIL import Image
 
+from mmseg_excel.densecrf import DenseCRF, test_loop
+from mmseg_excel.densecrf.device_refiner import DeviceRefiner
 from mmseg_excel.inference import tta
 
 from .runs import build_runner
@@ -74,6 +76,13 @@ def test_without_crf_nothing_is_refined(data, finished, tmp_path):
     plain = build_runner(data, tmp_path, crf=None, type='TestLoop').test()
     assert build_runner(data, tmp_path, crf=None).test() == plain
     assert plain != finished[0]
+
+
+def test_on_a_device_it_refines_there(data, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(test_loop, 'refiner_of', lambda *_: DeviceRefiner(DenseCRF(engine='torch')))
+    metrics, labels = finished
+    assert build_runner(data, tmp_path, tmp_path / 'out').test() == metrics
+    assert_same_labels(label_images(tmp_path / 'out'), labels)
 
 
 def test_the_loop_can_bring_the_crf(data, finished, tmp_path):

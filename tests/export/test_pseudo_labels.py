@@ -21,7 +21,7 @@ from PIL import Image
 from mmseg_excel.datasets.masks import read_mask
 from mmseg_excel.datasets.tag_tables import write_tag_table
 from mmseg_excel.densecrf import DenseCRF
-from mmseg_excel.densecrf.pool import CRFPool
+from mmseg_excel.densecrf.device_refiner import refiner_of
 from mmseg_excel.export import pseudo_labels
 from mmseg_excel.export.pseudo_labels import export_pseudo_labels
 from mmseg_excel.utils.images import read_rgb
@@ -121,7 +121,7 @@ def test_confidence_is_the_lead_and_the_band_ignores_small_leads(model, dataset,
 
 
 def test_crf_sharpens_over_the_tagged_classes(model, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(pseudo_labels, 'CRFPool', partial(CRFPool, workers=1))
+    monkeypatch.setattr(pseudo_labels, 'refiner_of', partial(refiner_of, workers=1))
     crf = DenseCRF(min_probability=0.0)
     export_pseudo_labels(model, dataset, tmp_path / 'out', crf=crf, num_workers=0)
     scores = expected_scores(model, dataset, 0)

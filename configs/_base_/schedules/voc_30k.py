@@ -1,7 +1,7 @@
 # PASCAL VOC: 30 000 iterations of batch 4 (docs/method.md, section 8).
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=30000, val_interval=2000)
 val_cfg = dict(type='ValLoop')
-# DenseCRF runs in worker processes beside the model; interrupted tests go on.
+# DenseCRF runs on the model's GPU, or in worker processes beside it; interrupted tests go on.
 test_cfg = dict(type='ResumableTestLoop')
 
 # The paper's learning rate is 1e-4; the reference trains adapter and decoder, which is all
