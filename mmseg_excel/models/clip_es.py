@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..clip.frozen_clip import CLIPTrace
 from ..ops.resize import resize
+from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_whole
 from ..utils.room import Room, sibling
 from . import ranges
@@ -161,6 +162,24 @@ class CLIPES(TagSegmentor):
     def particulars(self) -> dict:
         """Which attention refines maps."""
         return dict(attention_layers=self.attention_layers)
+
+    def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> CLIPTrace:
+        """Trace CLIP on images that were resized to whole patches.
+
+        Raises:
+            BadInput: They were not: their labels would not lie where the image is.
+        """
+        self._check_whole_patches(inputs)
+        return super().extract_feat(inputs, for_labels)
+
+    def _check_whole_patches(self, inputs: Tensor) -> None:
+        height, width = inputs.shape[2:]
+        patch = self.backbone.patch_size
+        if height % patch or width % patch:
+            raise BadInput(
+                f'CLIP-ES is given an image of {width} x {height} pixels, which are no whole '
+                f'patches of {patch}: set patch_size of ResizeToPatches in the pipeline to {patch}.'
+            )
 
     def maps(self, reading: CLIPTrace, tags: Tensor, relation: Tensor | None = None) -> Tensor:
         """Maps of the tagged classes."""

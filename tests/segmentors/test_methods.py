@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+import torch
+
+from mmseg_excel.utils.bad_input import BadInput
+
 from .base import SegmentorTests
 
 
@@ -31,3 +36,8 @@ class TestCLIPES(SegmentorTests):
     trained = False
     # Images are resized to whole patches before the model sees them.
     sizes = ((64, 64), (64, 88), (8, 120), (8, 8))
+
+    def test_images_of_other_sizes_are_refused(self, model):
+        samples = self.samples(model, [()])
+        with pytest.raises(BadInput, match='80 x 61 pixels, .* patch_size of ResizeToPatches .* 8'):
+            model.pseudo_labels(torch.zeros(1, 3, 61, 80), samples)
