@@ -40,6 +40,7 @@ from benchmarks.photographs import (  # noqa: E402
     find_photographs,
     soft_logits,
     upsample,
+    voc_sized,
 )
 from benchmarks.processes import tree_cpu  # noqa: E402
 from benchmarks.timing import machine  # noqa: E402
@@ -48,7 +49,6 @@ from mmseg_excel.inference import LogitTTAModel  # noqa: E402
 from mmseg_excel.utils.images import read_rgb  # noqa: E402
 
 NUM_CLASSES = 21
-HEIGHT, WIDTH = 375, 500
 EXACT_CRF = DenseCRF(engine='pydensecrf')
 FAST_CRF = dict(type='DenseCRF', min_probability=0.3)  # not exact
 
@@ -95,13 +95,6 @@ def make_task(photographs: list[Photograph], folder: Path) -> Task:
         cv2.imwrite(str(folder / 'SegmentationClass' / f'{stem}.png'), mask % NUM_CLASSES)
         task.predictions[stem] = soft_logits(mask, NUM_CLASSES, seed)
     return task
-
-
-def voc_sized(picture: np.ndarray) -> np.ndarray:
-    """Continued by reflection: enlarged ones would be smoother than photographs are."""
-    rows, columns = HEIGHT - picture.shape[0], WIDTH - picture.shape[1]
-    continued = cv2.copyMakeBorder(picture, 0, max(rows, 0), 0, max(columns, 0), cv2.BORDER_REFLECT)
-    return continued[:HEIGHT, :WIDTH]
 
 
 # The literal way ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from torch import Tensor
 # A data set in VOC's layout, JPEGImages/*.jpg and SegmentationClass/*.png: docs/own_data.md.
 DEFAULT_DATA = Path('data/msrc_v2')
 GRID = 20
+VOC_SIZE = (375, 500)
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,10 @@ def soft_logits(mask: np.ndarray, num_classes: int, seed: int) -> Tensor:
 def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
     """Logits at the pixels, (num_classes, H, W)."""
     return F.interpolate(logits[None], size, mode='bilinear', align_corners=False)[0]
+
+
+def voc_sized(picture: np.ndarray) -> np.ndarray:
+    """A picture of 375x500 pixels, continued by reflection: enlarged ones would be smoother."""
+    rows, columns = VOC_SIZE[0] - picture.shape[0], VOC_SIZE[1] - picture.shape[1]
+    continued = cv2.copyMakeBorder(picture, 0, max(rows, 0), 0, max(columns, 0), cv2.BORDER_REFLECT)
+    return continued[: VOC_SIZE[0], : VOC_SIZE[1]]

@@ -82,11 +82,16 @@ def memory(run: Run) -> Memory:
 
     The first run is watched by the system, a second one by PyTorch's profiler.
     """
+    process_bytes = process_peak(run)
+    return Memory(_resting_tensor_bytes() + _new_tensor_bytes(run), process_bytes)
+
+
+def process_peak(run: Run) -> int:
+    """The most bytes that this process holds during a run (Linux)."""
     ctypes.CDLL(None).malloc_trim(0)
     Path('/proc/self/clear_refs').write_text('5')
     run()
-    process_bytes = proc_number('self', 'status', 'VmHWM') * 1024
-    return Memory(_resting_tensor_bytes() + _new_tensor_bytes(run), process_bytes)
+    return proc_number('self', 'status', 'VmHWM') * 1024
 
 
 def _resting_tensor_bytes() -> int:

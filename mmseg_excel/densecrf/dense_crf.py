@@ -41,7 +41,7 @@ class DenseCRF:
             ``compat``, its weight.
         min_probability: Classes that reach this probability nowhere in the image are left out.
             Default: 0, exact. 0.3 is fast and changes fewer than one pixel in a thousand
-            (``benchmarks/densecrf.py``).
+            (``benchmarks/densecrf_service.py``).
         engine: Who computes: ``'numba'``, compiled at first use, ``'pydensecrf'``, the library of
             the CRF's authors, or ``'torch'``, plain PyTorch, on any device. All give the same
             labels, but for single pixels that rounding decides. Default: ``'auto'``, the first of

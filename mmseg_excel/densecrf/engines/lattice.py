@@ -41,21 +41,9 @@ class PermutohedralLattice:
         points, vertices = torch.unique(keys, return_inverse=True)
         self._weights = weights.unflatten(0, (clouds, -1))[:, :num_points].flatten(0, 1)
         self._vertices = vertices[:, :num_points].flatten(0, 1)
-        self._neighbours = [
-            (_found(points, points + step), _found(points, points - step))
-            for step in steps_along(strides[:dims])
-        ]
-        self._splat_order(len(points))
-
-    def _splat_order(self, num_points: int) -> None:
-        """The vertices of all points, sorted by lattice point."""
-        corners = self._vertices.shape[1]
-        vertices, order = self._vertices.flatten().sort(stable=True)
-        self._sources = order // corners
-        self._source_weights = self._weights.flatten()[order]
-        self._segments = torch.searchsorted(
-            vertices, torch.arange(num_points, device=vertices.device)
-        )
+        self._blurs = [_with_neighbours(points, step) for step in steps_along(strides[:dims])]
+        self._splat = _sorted_by_vertex(self._vertices, self._weights, len(points))
+        self._slice_weights = self._weights / (1 + 2.0**-dims)
 
     def filter(self, values: Tensor) -> Tensor:
         """Weighted sums over all points.
@@ -66,20 +54,37 @@ class PermutohedralLattice:
         Returns:
             The same shape.
         """
-        corners = self._vertices.shape[1]
-        lattice = F.embedding_bag(
-            self._sources,
-            values,
-            self._segments,
-            mode='sum',
-            per_sample_weights=self._source_weights,
-        )
-        for neighbours in self._neighbours:
-            lattice = _blurred(lattice, *neighbours)
-        scale = 1 / (1 + 2.0 ** (1 - corners))
-        return F.embedding_bag(
-            self._vertices, lattice, mode='sum', per_sample_weights=self._weights * scale
-        )
+        sources, segments, weights = self._splat
+        lattice = _sums_of_rows(values, sources, weights, segments)
+        for rows, weights in self._blurs:
+            lattice = _sums_of_rows(lattice, rows, weights)
+        return _sums_of_rows(lattice, self._vertices, self._slice_weights)
+
+
+def _sums_of_rows(
+    values: Tensor, rows: Tensor, weights: Tensor, starts: Tensor | None = None
+) -> Tensor:
+    """Weighted sums of rows, each added up in its order: all that the lattice does.
+
+    Args:
+        values: (N, C).
+        rows: Which rows make each of M sums, (M, K), or, with `starts`, one after the other, (E,).
+        weights: Of the rows, of the same shape.
+        starts: Where each sum's rows start, (M,).
+
+    Returns:
+        (M, C).
+    """
+    return F.embedding_bag(rows, values, starts, mode='sum', per_sample_weights=weights)
+
+
+def _sorted_by_vertex(
+    vertices: Tensor, weights: Tensor, num_points: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """For the splat: the points around each lattice point, where they start, and their weights."""
+    ordered, order = vertices.flatten().sort(stable=True)
+    starts = torch.searchsorted(ordered, torch.arange(num_points, device=vertices.device))
+    return order // vertices.shape[1], starts, weights.flatten()[order]
 
 
 def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
@@ -173,14 +178,22 @@ def _barycentric(rests: Tensor, ranks: Tensor) -> Tensor:
     return torch.cat([first, ascending[:, 1:] - ascending[:, :-1]], dim=1)
 
 
-def _found(points: Tensor, keys: Tensor) -> Tensor:
-    """Places of keys among sorted points; one behind the last where there is none."""
-    places = torch.searchsorted(points, keys)
-    there = points[places.clamp(max=len(points) - 1)] == keys
-    return torch.where(there, places, len(points))
+def _with_neighbours(points: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """For the blur: each lattice point and its two neighbours in a direction, and their weights.
 
+    Args:
+        points: Keys of the lattice points, ascending, (M,).
+        step: What a neighbour's key differs by.
 
-def _blurred(lattice: Tensor, ahead: Tensor, behind: Tensor) -> Tensor:
-    """One direction of the blur, (M, C): neighbours that are not there count as zero."""
-    padded = F.pad(lattice, (0, 0, 0, 1))
-    return lattice + 0.5 * (padded[behind] + padded[ahead])
+    Returns:
+        Places among the points, and weights, (M, 3) both: 0 for a neighbour that is not there.
+    """
+    places, weights = (
+        [torch.arange(len(points), device=points.device)],
+        [torch.ones_like(points).float()],
+    )
+    for keys in (points - step, points + step):
+        place = torch.searchsorted(points, keys).clamp(max=len(points) - 1)
+        places.append(place)
+        weights.append(0.5 * (points[place] == keys))
+    return torch.stack(places, dim=1), torch.stack(weights, dim=1)
