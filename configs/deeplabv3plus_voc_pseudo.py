@@ -3,6 +3,9 @@
 #     python tools/make_pseudo_labels.py configs/excel_voc.py CHECKPOINT \
 #         --out data/VOCdevkit/VOC2012/PseudoLabels
 #     python tools/train.py configs/deeplabv3plus_voc_pseudo.py
+#
+# Labels of CLIP-ES (configs/clip_es_voc.py --crf) train it as they are: pixels that its CRF is not
+# sure of are 255, and the loss is the mean over all others.
 from mmengine.config import read_base
 
 with read_base():
@@ -47,7 +50,7 @@ model = dict(
         num_classes=21,
         norm_cfg=norm_cfg,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0),
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0, avg_non_ignore=True),
     ),
     auxiliary_head=dict(
         type='FCNHead',
@@ -60,7 +63,7 @@ model = dict(
         num_classes=21,
         norm_cfg=norm_cfg,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=0.4),
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4, avg_non_ignore=True),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),

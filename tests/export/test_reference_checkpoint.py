@@ -11,8 +11,10 @@ from mmseg.registry import MODELS
 from mmseg_excel.inference.loading import load_weights
 
 from ..datasets.tools import run_tool
+from ..golden.family import tensor as family_tensor
 from ..golden.model import golden_config
 from ..golden.reference import decoder_state, golden, golden_tensor, tiny_clip_state
+from ..golden.weclip_model import weclip_config, weclip_decoder_state
 from ..tolerance import assert_near
 
 
@@ -68,6 +70,31 @@ def test_there_and_back_is_the_identity_on_every_trained_tensor(folder, converte
     first, second = (torch.load(p, weights_only=True)['state_dict'] for p in (converted, again))
     assert list(first) == list(second)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_checkpoints_of_weclip_go_there_and_back(tmp_path):
+    Config(dict(model=weclip_config())).dump(tmp_path / 'weclip.py')
+    # Its CLIP has a second position embedding, resized to the last images seen.
+    clip = {f'encoder.{name}': tensor.half() for name, tensor in tiny_clip_state().items()}
+    clip['encoder.visual.positional_embedding_new'] = torch.zeros(769, 128)
+    trained = weclip_decoder_state()
+    torch.save(
+        {f'module.{name}': tensor for name, tensor in (trained | clip).items()},
+        tmp_path / 'published.pth',
+    )
+    command = ('convert_checkpoint', tmp_path / 'weclip.py')
+    assert not run_tool(*command, tmp_path / 'published.pth', '--out', tmp_path / 'ours.pth')
+    model = MODELS.build(weclip_config()).eval()
+    load_weights(model, tmp_path / 'ours.pth')
+    with torch.no_grad():
+        logits = model.lowres_logits(golden_tensor('image'))
+    assert_near(logits, family_tensor('weclip', 'seg_logits'))
+
+    back = ('--to-reference', '--out', tmp_path / 'back.pth')
+    assert not run_tool(*command, tmp_path / 'ours.pth', *back)
+    state = torch.load(tmp_path / 'back.pth', weights_only=True)
+    assert set(state) == {f'module.{name}' for name in trained}
+    assert all(torch.equal(state[f'module.{name}'], tensor) for name, tensor in trained.items())
 
 
 CHANGES = {

@@ -146,6 +146,31 @@ def test_multi_scale_prediction(model):
     assert np.array_equal(prediction.pred_sem_seg.data[0].numpy(), GOLDEN['infer0_pred'])
 
 
+@pytest.mark.parametrize(('j', 'tags'), [(0, (7, 14)), (1, (2, 8))])
+def test_pseudo_labels_at_the_size_of_the_original(model, j, tags):
+    """As the reference's test script makes them: the dynamic affinity of the large image.
+
+    Sides that are no multiple of 16 lose the remainder there, and maps are stretched over it; here
+    they are padded (section 1). So that the second image agrees, its remainder is cut off first.
+    """
+    images, shape = _inference_image(j), GOLDEN[f'infer{j}_cam_label'].shape
+    whole = [side // 16 * 16 for side in images.shape[2:]]
+    with torch.no_grad():
+        reading = model.extract_feat(images[..., : whole[0], : whole[1]])
+        relation = model.image_relation(reading)
+        hot = F.one_hot(torch.tensor(tags), 20).sum(dim=0)[None].float()
+        pseudo = model.pseudo_labeler(
+            model.maps(reading, hot, relation),
+            model.attention(reading, dynamic=True),
+            hot,
+            # Colours as they are: PAR sees neither their scale nor their shift.
+            F.interpolate(images, shape, mode='bilinear', align_corners=True),
+            predicted_affinity(relation),
+        )
+    assert len(GOLDEN[f'infer{j}_cam_close_pixels']) == 0
+    assert np.array_equal(pseudo.labels[0].numpy(), GOLDEN[f'infer{j}_cam_label'])
+
+
 def test_crf(engine):
     crf = MODELS.build(
         dict(
@@ -175,12 +200,13 @@ def test_coco_texts(model):
     assert max_error(head.class_texts, GOLDEN['coco_text_features']) < 1e-4
 
 
-def _inference_image() -> torch.Tensor:
-    """Of 90x120 pixels, resized so that its long side is 512, normalised."""
-    pixels = tensor('weclip', 'infer0_image_u8').float()
+def _inference_image(j: int = 0) -> torch.Tensor:
+    """Of 90x120 or 100x150 pixels, resized so that its long side is 512, normalised."""
+    pixels = tensor('weclip', f'infer{j}_image_u8').float()
+    size = [int(side * 512 / max(pixels.shape[2:])) for side in pixels.shape[2:]]
     mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)
     std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
-    return F.interpolate((pixels - mean) / std, size=(384, 512), mode='bilinear')
+    return F.interpolate((pixels - mean) / std, size=size, mode='bilinear')
 
 
 def _reference_gradients(model) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from mmseg.registry import MODELS
+from torch import Tensor
 
 from mmseg_excel.export.reference_names import from_reference
 
@@ -27,12 +28,16 @@ def weclip_config() -> dict:
     )
 
 
+def weclip_decoder_state() -> dict[str, Tensor]:
+    """Trained tensors under the reference's names."""
+    state = {k: v for k, v in decoder_state().items() if 'modulelist.11.' not in k}
+    return state | {FUSE: state[FUSE][:, : NUM_LAYERS * 256].clone()}
+
+
 def build_weclip_model() -> torch.nn.Module:
     """The golden model in evaluation mode (as the golden numbers were made)."""
     model = MODELS.build(weclip_config())
-    state = {k: v for k, v in decoder_state().items() if 'modulelist.11.' not in k}
-    state[FUSE] = state[FUSE][:, : NUM_LAYERS * 256]
-    trained = {from_reference(name): value for name, value in state.items()}
+    trained = {from_reference(name): value for name, value in weclip_decoder_state().items()}
     trained['text_head.class_texts'] = tensor('weclip', 'text_features')
     missing, unexpected = model.load_state_dict(trained, strict=False)
     assert not missing and not unexpected
