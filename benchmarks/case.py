@@ -20,6 +20,7 @@ from benchmarks.literal.decoder import AdapterAndDecoder
 from benchmarks.literal.images import MEAN, STD, normalise
 from mmseg_excel.export.reference_names import from_reference
 from mmseg_excel.models.excel import ExCEL
+from mmseg_excel.models.tags import Tags, pack_tags
 
 NUM_CLASSES, NUM_TEXTS = 20, 45
 
@@ -48,6 +49,11 @@ class Case:
     def samples(self) -> list[SegDataSample]:
         """The tags as mmseg hands them over."""
         return samples_with(self.tags)
+
+    @property
+    def packed(self) -> Tags:
+        """The tags as the model's rooms take them."""
+        return pack_tags(self.tags.tolist(), self.images.device)
 
 
 def build_case(
@@ -90,7 +96,7 @@ def _build_model(name: str) -> ExCEL:
 def _config(name: str, weights: str, width: int, channels: int) -> dict:
     return dict(
         type='ExCEL',
-        data_preprocessor=dict(type='SegDataPreProcessor', mean=MEAN, std=STD, bgr_to_rgb=True),
+        data_preprocessor=dict(type='AsyncDataPreProcessor', mean=MEAN, std=STD, bgr_to_rgb=True),
         backbone=dict(type='FrozenCLIP', model=name, pretrained=weights),
         neck=dict(type='SVCNeck'),
         text_head=dict(
@@ -120,8 +126,8 @@ def random_scenes(count: int, side: int) -> Tensor:
 def samples_with(tags: Tensor) -> list[SegDataSample]:
     """One sample for each row of multi-hot tags (B, n)."""
     samples = [SegDataSample() for _ in tags]
-    for sample, multi_hot in zip(samples, tags, strict=True):
-        sample.gt_tags = LabelData(multi_hot=multi_hot)
+    for sample, multi_hot in zip(samples, tags.cpu(), strict=True):
+        sample.gt_tags = LabelData(metainfo=dict(multi_hot=multi_hot))
     return samples
 
 

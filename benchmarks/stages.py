@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from benchmarks.case import NUM_CLASSES, Case
 from benchmarks.literal import pseudo_labels as literal_labels
@@ -15,9 +16,9 @@ from benchmarks.literal.images import denormalise
 from benchmarks.literal.maps import patch_text_maps
 from benchmarks.literal.training import dynamic_features, training_losses
 from benchmarks.timing import Run
-from mmseg_excel.models.affinity import refine_maps, transition_matrix
+from mmseg_excel.engine.fused_adamw import FusedAdamW
 from mmseg_excel.models.lvc_adapter import predicted_affinity
-from mmseg_excel.models.pseudo_label import pack_tags, score_stack
+from mmseg_excel.models.pseudo_label import refine_tagged, score_stack
 from mmseg_excel.models.trained_segmentor import Phase
 
 THRESHOLD = 0.79
@@ -38,7 +39,7 @@ def static_maps(case: Case) -> tuple[Run, Run]:
     encoding, reading = _encoded(case)
     return (
         lambda: patch_text_maps(encoding.features, case.texts, NUM_CLASSES),
-        lambda: case.ours.maps(reading, case.tags),
+        lambda: case.ours.maps(reading, case.packed),
     )
 
 
@@ -54,7 +55,7 @@ def dynamic_maps(case: Case) -> tuple[Run, Run]:
 
     def ours() -> None:
         relation = case.ours.adapter.relation_logits(fused, over_batch=True)
-        case.ours.maps(reading, case.tags, relation)
+        case.ours.maps(reading, case.packed, relation)
 
     return torch.no_grad()(literal), torch.no_grad()(ours)
 
@@ -66,6 +67,7 @@ def affinity(case: Case) -> tuple[Run, Run]:
     fused = case.ours.fuse(reading)
     maps = patch_text_maps(encoding.features, case.texts, NUM_CLASSES)
     grid, size = reading.calibration.trace.grid, case.images.shape[2:]
+    ours_maps = maps.transpose(1, 2).unflatten(2, grid)
     attention = case.ours.attention(reading, dynamic=True)
 
     def literal() -> None:
@@ -80,11 +82,9 @@ def affinity(case: Case) -> tuple[Run, Run]:
 
     def ours() -> None:
         relation = case.ours.adapter.relation_logits(fused, over_batch=True)
-        classes, _ = pack_tags(case.tags)
-        tagged = maps.transpose(1, 2).unflatten(2, grid)
-        tagged = tagged.gather(1, classes[:, :, None, None].expand(-1, -1, *grid))
-        transition = transition_matrix(attention, predicted_affinity(relation))
-        score_stack(refine_maps(tagged, transition, THRESHOLD), size)
+        predicted = predicted_affinity(relation)
+        refined = refine_tagged(ours_maps, attention, case.packed, THRESHOLD, predicted)
+        score_stack(refined, size)
 
     return torch.no_grad()(literal), torch.no_grad()(ours)
 
@@ -122,13 +122,15 @@ def iteration(phase: Phase) -> Callable[[Case], tuple[Run, Run]]:
             case.ours.phase = phase
             return sum(case.ours.loss(case.images, samples).values())
 
-        return _step(case.literal, literal_loss), _step(case.ours, our_loss)
+        return _step(case.literal, literal_loss), _step(case.ours, our_loss, FusedAdamW)
 
     return build
 
 
-def _step(model: nn.Module, loss: Callable[[], Tensor]) -> Run:
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-6, weight_decay=1e-2)
+def _step(
+    model: nn.Module, loss: Callable[[], Tensor], kind: type[Optimizer] = torch.optim.AdamW
+) -> Run:
+    optimiser = kind(model.parameters(), lr=1e-6, weight_decay=1e-2)
 
     def step() -> None:
         optimiser.zero_grad()

@@ -14,7 +14,7 @@ from ..ops.resize import resize
 from ..utils.checks import check_flag, check_text
 from ..utils.room import Room
 from .towers import TextEncoder, load_clip
-from .transformer_block import BlockTrace, run_block
+from .transformer_block import BlockTrace, QuickMLP, run_block
 
 
 @dataclass
@@ -73,6 +73,7 @@ class FrozenCLIP(Room):
         clip = load_clip(model, pretrained)
         # In a tuple, so that nn.Module does not register it.
         self._tower = (clip.vision_tower(),)
+        self._quick = self._quick_mlps()
         self.sha256, self.config = clip.vision_identity().values()
         self.logit_scale = clip.logit_scale()
 
@@ -118,7 +119,12 @@ class FrozenCLIP(Room):
     def _apply(self, fn, recurse: bool = True):
         """Move the unregistered tower along with the module."""
         self.tower._apply(fn)
+        self._quick = self._quick_mlps()
         return super()._apply(fn)
+
+    @torch.no_grad()
+    def _quick_mlps(self) -> list[QuickMLP | None]:
+        return [QuickMLP.of(block) for block in self.tower.transformer.resblocks]
 
     @torch.no_grad()
     def forward(
@@ -137,8 +143,9 @@ class FrozenCLIP(Room):
         tokens = x = self._embed(images, grid)
         blocks = []
         resblocks = self.tower.transformer.resblocks
-        for remaining, block in zip(range(len(resblocks), 0, -1), resblocks, strict=True):
-            trace = run_block(block, x, keep_attention=remaining <= attention_layers)
+        for index, block in enumerate(resblocks):
+            remaining = len(resblocks) - index
+            trace = run_block(block, x, remaining <= attention_layers, self._quick[index])
             if inner_layers is not None and remaining > inner_layers:
                 trace.drop_inner()
             blocks.append(trace)

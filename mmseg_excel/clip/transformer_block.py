@@ -37,24 +37,56 @@ class BlockTrace:
         self.qkv = self.attended = None
 
     def heads(self, which: str, num_heads: int) -> Tensor:
-        """Return 'q', 'k' or 'v' split into heads, (B, H, N, d)."""
-        part = self.qkv.chunk(3, dim=-1)['qkv'.index(which)]
-        return part.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+        """Return 'q', 'k' or 'v' split into heads, (B, H, N, d); 'qkv' as 3H heads."""
+        heads = self.qkv.unflatten(-1, (3 * num_heads, -1)).transpose(1, 2)
+        return heads if which == 'qkv' else heads.chunk(3, dim=1)['qkv'.index(which)]
 
     def attention_over_heads(self, num_heads: int) -> Tensor:
         """`attention`, computed now if it was not asked for then."""
         if self.attention is not None:
             return self.attention
-        return sum_heads([(self.heads('q', num_heads), self.heads('k', num_heads))])
+        return sum_heads(self.heads('q', num_heads), self.heads('k', num_heads))
 
 
-def run_block(block: nn.Module, x: Tensor, keep_attention: bool = False) -> BlockTrace:
+@dataclass(frozen=True)
+class QuickMLP:
+    """The small parameters of a block's MLP, ready for QuickGELU in one pass.
+
+    QuickGELU(h) = h σ(1.702 h) = silu(1.702 h) / 1.702. The first factor goes into the layer norm,
+    the second into the sum, so that one pass over the widest tensor is left of three.
+
+    Attributes:
+        norm_weight: 1.702 times that of the layer norm, (D,).
+        norm_bias: The same of its bias, (D,).
+        inner_bias: The same of the first layer's bias, (4D,).
+        outer_bias: The same of the second layer's, (D,).
+    """
+
+    norm_weight: Tensor
+    norm_bias: Tensor
+    inner_bias: Tensor
+    outer_bias: Tensor
+
+    @classmethod
+    def of(cls, block: nn.Module) -> QuickMLP | None:
+        """Those of a block; None if its activation is another."""
+        norm, (inner, activation, outer) = block.ln_2, block.mlp
+        if not isinstance(activation, QuickGELU):
+            return None
+        parameters = (norm.weight, norm.bias, inner.bias, outer.bias)
+        return cls(*(1.702 * parameter for parameter in parameters))
+
+
+def run_block(
+    block: nn.Module, x: Tensor, keep_attention: bool = False, quick: QuickMLP | None = None
+) -> BlockTrace:
     """Run a pre-norm block of open_clip's.
 
     Args:
         block: A ``ResidualAttentionBlock``.
         x: Tokens, (B, N, D).
         keep_attention: Whether the attention, summed over heads, is kept. Default: False.
+        quick: What a block that is not trained has ready. Default: made now.
     """
     attention = block.attn
     qkv = token_linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
@@ -68,22 +100,17 @@ def run_block(block: nn.Module, x: Tensor, keep_attention: bool = False) -> Bloc
         mixed, summed = mix_heads(q, k, v), None
     out_proj = attention.out_proj
     attended = x + token_linear(mixed.transpose(1, 2).flatten(2), out_proj.weight, out_proj.bias)
-    output = _add_mlp(block, attended)
+    output = _add_mlp(block, attended, quick or QuickMLP.of(block))
     return BlockTrace(output, out_proj, qkv, attended, summed)
 
 
-def _add_mlp(block: nn.Module, x: Tensor) -> Tensor:
-    """Tokens and the MLP of a block's on top of them.
-
-    QuickGELU(h) = h σ(1.702 h) = silu(1.702 h) / 1.702. The first factor goes into the layer
-    norm, the second into the sum, so that one pass over the widest tensor is left of three.
-    """
-    norm, (inner, activation, outer) = block.ln_2, block.mlp
-    if not isinstance(activation, QuickGELU):
+def _add_mlp(block: nn.Module, x: Tensor, quick: QuickMLP | None) -> Tensor:
+    """Tokens and the MLP of a block's on top of them."""
+    norm = block.ln_2
+    if quick is None:
         return x + block.mlp(norm(x))
-    scaled = F.layer_norm(
-        x, norm.normalized_shape, 1.702 * norm.weight, 1.702 * norm.bias, norm.eps
-    )
-    hidden = F.silu(token_linear(scaled, inner.weight, 1.702 * inner.bias), inplace=True)
-    narrow = token_linear(hidden, outer.weight, 1.702 * outer.bias)
+    inner, _, outer = block.mlp
+    scaled = F.layer_norm(x, norm.normalized_shape, quick.norm_weight, quick.norm_bias, norm.eps)
+    hidden = F.silu(token_linear(scaled, inner.weight, quick.inner_bias), inplace=True)
+    narrow = token_linear(hidden, outer.weight, quick.outer_bias)
     return torch.add(x, narrow, alpha=1 / 1.702)

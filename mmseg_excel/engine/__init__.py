@@ -1,8 +1,10 @@
-"""Hooks and the learning-rate schedule."""
+"""Hooks, the optimiser and the learning-rate schedule."""
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .class_names_hook import ClassNamesHook
 from .compile_hook import CompileHook
+from .deferred_info_hook import DeferredInfoHook
+from .fused_adamw import FusedAdamW
 from .phase_hook import PhaseScheduleHook
 from .run_guard_hook import RunGuardHook
 from .seed_hook import IterationSeedHook
@@ -13,6 +15,8 @@ __all__ = [
     'AtomicCheckpointHook',
     'ClassNamesHook',
     'CompileHook',
+    'DeferredInfoHook',
+    'FusedAdamW',
     'IterationSeedHook',
     'PhaseScheduleHook',
     'RunGuardHook',

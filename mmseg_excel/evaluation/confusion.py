@@ -1,6 +1,6 @@
 """Scores from counts of (true label, predicted label) pairs.
 
-Labels are bytes, so a pair is a number below 65 536 and one ``bincount`` counts all pixels of an
+Labels are bytes, so a pair is a number below 65 536 and one histogram counts all pixels of an
 image at once: no loop over classes, no selection of valid pixels.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..ops.counting import count_values
 from ..utils.bad_input import BadInput
 
 LABELS = 256
@@ -32,7 +33,12 @@ def count_pairs(truth: Tensor, prediction: Tensor) -> Tensor:
             f'the prediction is {tuple(prediction.shape)}, the truth {tuple(truth.shape)}'
         )
     pairs = truth.to(torch.int32) * LABELS + prediction.to(torch.int32)
-    return torch.bincount(pairs.flatten(), minlength=LABELS**2).view(LABELS, LABELS)
+    return count_values(pairs.flatten(), LABELS**2).view(LABELS, LABELS)
+
+
+def has_strange_labels(pairs: Tensor, num_classes: int) -> Tensor:
+    """Whether a truth or prediction is neither a class nor 255, a boolean on the device."""
+    return pairs[num_classes:IGNORED].any() | pairs[:, num_classes:IGNORED].any()
 
 
 def confusion_matrix(pairs: Tensor, num_classes: int) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import torch
-import torch.nn.functional as F
 from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -13,8 +12,8 @@ from torch import Tensor
 from ..clip.frozen_clip import CLIPTrace
 from ..models.attribute_text_head import AttributeTextHead
 from ..models.excel import ExCEL
-from ..models.pseudo_label import pack_tags
 from ..models.svc_neck import SVCNeck
+from ..models.tags import pack_tags
 from ..ops.resize import resize
 
 MapsOfTrace = Callable[[CLIPTrace], Tensor]
@@ -60,11 +59,11 @@ def label_from_maps(maps: Tensor, tags: Tensor, size: tuple[int, int]) -> Tensor
     Returns:
         Labels of the given size: 0 background, class c as c + 1.
     """
-    classes, present = pack_tags(tags[None])
-    tagged = resize(maps[classes], size)
-    tagged = tagged * present[:, :, None, None]
+    packed = pack_tags([tags.tolist()], maps.device)
+    tagged = resize(maps[packed.classes], size)
+    tagged = tagged * packed.present[:, :, None, None]
     scores = torch.cat([1 - tagged.amax(dim=1, keepdim=True), tagged], dim=1)
-    return F.pad(classes[0] + 1, (1, 0))[scores[0].argmax(dim=0)]
+    return packed.labels()[0][scores[0].argmax(dim=0)]
 
 
 def _areas(maps: Tensor, sample: SegDataSample, num_classes: int) -> Tensor:

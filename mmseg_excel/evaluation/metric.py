@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mmseg.registry import METRICS
 from ..datasets.masks import write_mask
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_text
-from .confusion import Scores, confusion_matrix, count_pairs
+from .confusion import LABELS, Scores, confusion_matrix, count_pairs, has_strange_labels
 from .report import Report, check_published
 
 
@@ -23,7 +24,8 @@ from .report import Report, check_published
 class ConfusionMatrixMetric(BaseMetric):
     """mIoU, precision, recall and confusion ratio, per class and as means.
 
-    Counts on the device of the predictions; processes exchange one small matrix at the end. Agrees
+    Counts on the device of the predictions, for which nobody waits before the end: what is wrong
+    there with a label is said then. Processes exchange one small matrix. Agrees
     with mmseg's ``IoUMetric`` on ``aAcc``, ``mIoU``, ``mAcc`` and adds ``mPrecision``,
     ``mRecall`` (all in percent) and ``mConfusion`` (FP / TP, docs/method.md, section 9). Classes
     that appear nowhere are left out of the means. Predicted labels of 255 count as missed only.
@@ -65,33 +67,49 @@ class ConfusionMatrixMetric(BaseMetric):
         self._reset()
 
     def _reset(self) -> None:
-        self._matrix: torch.Tensor | int = 0  # all samples but the latest
+        self._pairs: torch.Tensor | int = 0  # of all samples but the latest
         self._latest: torch.Tensor | int = 0
-        self._num_samples = 0
+        self._names: list[str] = []
+        self._first_strange: torch.Tensor | None = None  # index of a sample with a strange label
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the pixels of a batch."""
         for sample in data_samples:
             prediction = sample['pred_sem_seg']['data'][0]
-            self._matrix = self._matrix + self._latest
+            self._pairs = self._pairs + self._latest
             self._latest = self._count(sample, prediction)
-            self._num_samples += 1
             if self.output_dir:
                 self._write(sample.get('name') or Path(sample['img_path']).stem, prediction)
 
     def _count(self, sample: dict, prediction: torch.Tensor) -> torch.Tensor:
+        """Pairs of labels of an image, see :func:`count_pairs`."""
+        name = sample.get('img_path', 'An image')
         if 'gt_sem_seg' not in sample:
             raise BadInput(
-                f'{sample.get("img_path", "An image")} has no mask to be evaluated with: name '
-                "their folder, data_prefix['seg_map_path']."
+                f'{name} has no mask to be evaluated with: name their folder, '
+                "data_prefix['seg_map_path']."
             )
-        truth = sample['gt_sem_seg']['data'][0].to(prediction.device)
-        try:
-            return confusion_matrix(
-                count_pairs(truth, prediction), len(self.dataset_meta['classes'])
-            )
-        except BadInput as error:
-            raise BadInput(f'{sample.get("img_path", "An image")}: {error}.') from None
+        truth = sample['gt_sem_seg']['data'][0].to(prediction.device, non_blocking=True)
+        with _naming(name):
+            pairs = count_pairs(truth, prediction)
+            if pairs.device.type == 'cpu':
+                confusion_matrix(pairs, self._num_classes)
+            else:
+                self._note_strange_labels(pairs)
+        self._names.append(name)
+        return pairs
+
+    def _note_strange_labels(self, pairs: torch.Tensor) -> None:
+        never = torch.full((), torch.iinfo(torch.int64).max, device=pairs.device)
+        if self._first_strange is None:
+            self._first_strange = never
+        strange = has_strange_labels(pairs, self._num_classes)
+        found = torch.where(strange, len(self._names), never)
+        self._first_strange = torch.minimum(self._first_strange, found)
+
+    @property
+    def _num_classes(self) -> int:
+        return len(self.dataset_meta['classes'])
 
     def _write(self, name: str, prediction: torch.Tensor) -> None:
         path = Path(self.output_dir) / f'{name}.png'
@@ -111,15 +129,22 @@ class ConfusionMatrixMetric(BaseMetric):
         return {f'{self.prefix}/{name}' if self.prefix else name: scores[name] for name in scores}
 
     def _matrix_of_all(self, size: int) -> torch.Tensor:
-        num_classes = len(self.dataset_meta['classes'])
-        matrix = torch.zeros(num_classes, num_classes + 1, dtype=torch.int64)
-        matrix = matrix + torch.as_tensor(self._matrix).cpu()
+        pairs = torch.zeros(LABELS, LABELS, dtype=torch.int64)
+        pairs = pairs + torch.as_tensor(self._pairs).cpu()
         # Samples go round the processes in turn, so this is where the latest one stands.
-        latest = (self._num_samples - 1) * get_world_size() + get_rank()
+        latest = (len(self._names) - 1) * get_world_size() + get_rank()
         if latest < size:
-            matrix += torch.as_tensor(self._latest).cpu()
+            pairs += torch.as_tensor(self._latest).cpu()
+        matrix = self._matrix_of(pairs)
         all_reduce(matrix)
         return matrix
+
+    def _matrix_of(self, pairs: torch.Tensor) -> torch.Tensor:
+        if self._first_strange is None:
+            return confusion_matrix(pairs, self._num_classes)
+        first = int(self._first_strange)
+        with _naming(self._names[first] if first < len(self._names) else ''):
+            return confusion_matrix(pairs, self._num_classes)
 
     def compute_metrics(self, results: list[torch.Tensor]) -> dict[str, float]:
         """Scores of the summed matrices; the main process prints and writes them."""
@@ -130,3 +155,12 @@ class ConfusionMatrixMetric(BaseMetric):
             if self.table_dir:
                 report.write(self.table_dir)
         return scores.means()
+
+
+@contextmanager
+def _naming(image: str) -> Iterator[None]:
+    """Say which image is bad."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f'{image}: {error}.') from None

@@ -22,6 +22,7 @@ from ..densecrf import DenseCRF
 from ..densecrf.pool import named_channels
 from ..models.settings import Settings
 from ..models.tag_segmentor import TagSegmentor
+from ..models.tags import pack_tags
 from ..models.trained_segmentor import TrainedSegmentor
 from ..text.vocabulary import Vocabulary, make_vocabulary
 from ..text.wordbook import Wordbook
@@ -202,10 +203,10 @@ class TagInferencer:
             tags = check_tags(_default_tags(classes, prediction), vocabulary)
         model = self._asked(vocabulary, settings)
         sample = _tagged(image, tags, vocabulary)
-        hot = sample.gt_tags.multi_hot[None]
+        packed = pack_tags([sample.gt_tags.multi_hot.tolist()], image.inputs.device)
         reading, relation = model.read(image.trace), self._relation(image, settings)
-        maps = model.maps(reading, hot, relation)
-        pseudo = model.label(maps, reading, image.inputs, hot, relation)
+        maps = model.maps(reading, packed, relation)
+        pseudo = model.label(maps, reading, image.inputs, packed, relation)
         shown_maps = maps[:, [vocabulary.classes.index(tag) for tag in tags]]
         return Answer(
             image=image,
@@ -243,8 +244,8 @@ class TagInferencer:
         _check_encoded(image)
         settings = self._checked(settings)
         model = self._asked(vocabulary, settings)
-        hot = image.inputs.new_ones(1, len(vocabulary.classes))
-        return model.maps(model.read(image.trace), hot, self._relation(image, settings))
+        every = pack_tags([[1] * len(vocabulary.classes)], image.inputs.device)
+        return model.maps(model.read(image.trace), every, self._relation(image, settings))
 
     @torch.no_grad()
     def relation(self, image: EncodedImage) -> Tensor:
@@ -361,8 +362,8 @@ def _check_encoded(image: EncodedImage) -> None:
 def _tagged(image: EncodedImage, tags: Sequence[str], vocabulary: Vocabulary) -> SegDataSample:
     """A fresh sample of an image that carries tags."""
     sample = SegDataSample(metainfo=image.sample.metainfo)
-    hot = [float(name in tags) for name in vocabulary.classes]
-    sample.gt_tags = LabelData(multi_hot=image.inputs.new_tensor(hot))
+    hot = torch.tensor([float(name in tags) for name in vocabulary.classes])
+    sample.gt_tags = LabelData(metainfo=dict(multi_hot=hot))
     return sample
 
 

@@ -3,6 +3,7 @@
 from ..clip.frozen_clip import FrozenCLIP
 from .attribute_text_head import AttributeTextHead
 from .clip_es import CLIPES, HalfScoreLabeler
+from .data_preprocessor import AsyncDataPreProcessor
 from .excel import ExCEL
 from .gradient_cam_head import GradientCAMHead
 from .losses import BalancedCrossEntropyLoss, DiversityLoss
@@ -13,6 +14,7 @@ from .transformer_head import TransformerHead
 from .weclip import InnerProductAdapter, WeCLIP
 
 __all__ = [
+    'AsyncDataPreProcessor',
     'AttributeTextHead',
     'BalancedCrossEntropyLoss',
     'CLIPES',

@@ -22,6 +22,7 @@ from .pseudo_label import refine_tagged, stretched
 from .room_checks import check_attention
 from .settings import Settings
 from .tag_segmentor import TagSegmentor
+from .tags import Tags
 
 BACKGROUND_POWER = '(0, 100]'  # t
 
@@ -47,16 +48,13 @@ class GridScores:
 
     Attributes:
         scores: (B, K, g_h, g_w), K the most tags an image has.
-        channels: Labels of background and scores, (B, 1 + K); -1 where an image has no such class.
+        tags: The tags of the images, in the order that decides ties.
         background_power: t of the background's score (1 - max)^t.
-        orders: Per image, the place of each class among its tags, (n,), which decides ties; None
-            for the order of the classes.
     """
 
     scores: Tensor
-    channels: Tensor
+    tags: Tags
     background_power: float
-    orders: Sequence[Tensor | None] = ()
 
     def at(self, index: int, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Scores of one image at its own size, in half precision, whose rounding decides labels.
@@ -65,22 +63,15 @@ class GridScores:
             Scores, (1 + k, *size), and the label of each, (1 + k,). The first highest one wins:
             ties fall to the background, then to the class that is named first.
         """
-        own = self._in_order(index)
-        if not len(own):  # torch resizes no empty stack
-            return self.scores.new_ones(1, *size).half(), self.channels[index, :1]
-        resized = resize(self.scores[index : index + 1, own], size)[0].half()
+        count = self.tags.counts[index]
+        labels = self.tags.labels()[index, : 1 + count]
+        if not count:  # torch resizes no empty stack
+            return self.scores.new_ones(1, *size).half(), labels
+        resized = resize(self.scores[index : index + 1, :count], size)[0].half()
         highest = resized.amax(dim=0, keepdim=True)
         with torch.autocast(resized.device.type, enabled=False):  # which knows one half precision
             stack = torch.cat([(1 - highest) ** self.background_power, resized])
-        return stack, torch.cat([self.channels[index, :1], self.channels[index, 1:][own]])
-
-    def _in_order(self, index: int) -> Tensor:
-        """Indices into `scores` of an image's own classes."""
-        own = (self.channels[index, 1:] >= 0).nonzero()[:, 0]
-        order = self.orders[index] if self.orders else None
-        if order is None:
-            return own
-        return own[order[self.channels[index, 1:][own] - 1].argsort()]
+        return stack, labels
 
 
 @MODELS.register_module()
@@ -111,16 +102,16 @@ class HalfScoreLabeler(Room):
         )
 
     @torch.no_grad()
-    def forward(self, maps: Tensor, attention: Tensor, tags: Tensor) -> GridScores:
+    def forward(self, maps: Tensor, attention: Tensor, tags: Tags) -> GridScores:
         """Score the tagged classes at the patches.
 
         Args:
             maps: Class activation maps, (B, n, g_h, g_w) in 0..1.
             attention: Attention of the last layers, (layers, B, P, P).
-            tags: Multi-hot image tags, (B, n).
+            tags: Of the images.
         """
-        refined, channels = refine_tagged(maps, attention, tags, self.box_threshold)
-        return GridScores(stretched(refined), channels, self.background_power)
+        refined = refine_tagged(maps, attention, tags, self.box_threshold)
+        return GridScores(stretched(refined), tags, self.background_power)
 
 
 @MODELS.register_module()
@@ -181,7 +172,7 @@ class CLIPES(TagSegmentor):
                 f'patches of {patch}: set patch_size of ResizeToPatches in the pipeline to {patch}.'
             )
 
-    def maps(self, reading: CLIPTrace, tags: Tensor, relation: Tensor | None = None) -> Tensor:
+    def maps(self, reading: CLIPTrace, tags: Tags, relation: Tensor | None = None) -> Tensor:
         """Maps of the tagged classes."""
         return self.text_head(reading, self.backbone.tower, tags, self.backbone.logit_scale)
 
@@ -195,22 +186,16 @@ class CLIPES(TagSegmentor):
         maps: Tensor,
         reading: CLIPTrace,
         inputs: Tensor,
-        tags: Tensor,
+        tags: Tags,
         relation: Tensor | None = None,
     ) -> GridScores:
         """Scores of the tagged classes, see :meth:`TagSegmentor.label`."""
         return self.pseudo_labeler(maps, self.attention(reading, dynamic=False), tags)
 
-    def pseudo_labels(
-        self, inputs: Tensor, data_samples: list[SegDataSample], dynamic: bool = False
-    ) -> GridScores:
-        """Scores of images whose tags are known, see :meth:`TagSegmentor.pseudo_labels`.
-
-        Ties fall to the class that is named first, if ``gt_tags`` has the ``order`` of its tags.
-        """
-        scores = super().pseudo_labels(inputs, data_samples, dynamic)
-        scores.orders = [sample.gt_tags.get('order') for sample in data_samples]
-        return scores
+    def places_of_tags(self, data_samples: list[SegDataSample]) -> list[list[int] | None]:
+        """Ties fall to the class that is named first, if ``gt_tags`` has their ``order``."""
+        orders = [sample.gt_tags.get('order') for sample in data_samples]
+        return [None if order is None else order.tolist() for order in orders]
 
     def scores_at_pixels(
         self, pseudo: GridScores, index: int, sample: SegDataSample

@@ -24,6 +24,7 @@ from .room_checks import check_neck
 from .settings import RefinedSettings
 from .svc_neck import SIMILARITIES, Calibration, SVCNeck
 from .tag_segmentor import built
+from .tags import Tags
 from .trained_segmentor import TrainedSegmentor
 
 
@@ -159,7 +160,7 @@ class ExCEL(TrainedSegmentor):
         calibration = self.neck(trace)
         return Reading(calibration, features_changed_in_place(calibration))
 
-    def maps(self, reading: Reading, tags: Tensor, relation: Tensor | None = None) -> Tensor:
+    def maps(self, reading: Reading, tags: Tags, relation: Tensor | None = None) -> Tensor:
         """Maps of all classes: static, or dynamic ones if relation logits are given."""
         calibration = reading.calibration
         return self.text_head(embed(calibration, relation), calibration.trace.grid)

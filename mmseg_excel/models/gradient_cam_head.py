@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip.frozen_clip import CLIPTrace
 from .attribute_text_head import AttributeTextHead
 from .gradient_cam import gradient_cams, normalise_twice
-from .pseudo_label import pack_tags
+from .tags import Tags
 
 
 @MODELS.register_module()
@@ -29,13 +30,13 @@ class GradientCAMHead(AttributeTextHead):
         super().__init__(vocabulary, in_channels, mode='global', init_cfg=init_cfg)
 
     @torch.no_grad()
-    def forward(self, trace: CLIPTrace, tower: nn.Module, tags: Tensor, scale: float) -> Tensor:
+    def forward(self, trace: CLIPTrace, tower: nn.Module, tags: Tags, scale: float) -> Tensor:
         """Map the tagged classes.
 
         Args:
             trace: The tower's computation; the outputs of all blocks are enough.
             tower: CLIP's vision tower.
-            tags: Multi-hot, (B, n).
+            tags: Of the images.
             scale: exp(logit_scale) of CLIP.
 
         Returns:
@@ -43,13 +44,18 @@ class GradientCAMHead(AttributeTextHead):
         """
         self.require_texts()
         tokens = trace.blocks[-2].output.float()
-        classes, present = pack_tags(tags)
-        backgrounds = tags.new_ones(len(tags), len(self.class_texts) - tags.shape[1])
-        allowed = torch.cat([tags, backgrounds], dim=1) > 0
+        allowed = self._competing(tags)
         # A likely class has gradients of 1e-3, an unlikely one of 1e-8: never in half precision.
         with torch.autocast(tokens.device.type, enabled=False):
-            raw = gradient_cams(tower, tokens, self.class_texts, allowed, classes, scale)
-            maps = normalise_twice(raw) * present[..., None]
-        dense = maps.new_zeros(*tags.shape, maps.shape[-1])
-        dense.scatter_add_(1, classes[..., None].expand_as(maps), maps)
+            raw = gradient_cams(tower, tokens, self.class_texts, allowed, tags.classes, scale)
+            maps = normalise_twice(raw) * tags.present[..., None]
+        dense = maps.new_zeros(len(maps), self.num_foreground, maps.shape[-1])
+        dense.scatter_add_(1, tags.classes[..., None].expand_as(maps), maps)
         return dense.unflatten(2, trace.grid)
+
+    def _competing(self, tags: Tags) -> Tensor:
+        """Texts of the tagged classes and of all backgrounds, boolean (B, T)."""
+        named = self.class_texts.new_zeros(len(tags.classes), self.num_foreground)
+        named.scatter_add_(1, tags.classes, tags.present.to(named.dtype))
+        backgrounds = len(self.class_texts) - self.num_foreground
+        return F.pad(named, (0, backgrounds), value=1) > 0

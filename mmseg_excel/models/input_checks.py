@@ -117,15 +117,17 @@ def check_tags(tags: Tensor, images: Tensor, num_classes: int) -> None:
         raise BadInput(f'tags must be zeros and ones of shape {wanted}, not {shown(tags)}.')
 
 
-def stack_tags(samples: Sequence[SegDataSample] | None, num_classes: int) -> Tensor:
-    """Multi-hot tags of a batch, (B, n).
+def multi_hot_tags(samples: Sequence[SegDataSample] | None, num_classes: int) -> list[list[float]]:
+    """Multi-hot tags of a batch, B times n numbers.
+
+    From a device they would have to be waited for: ``PackTaggedInputs`` keeps them on the host.
 
     Raises:
         BadInput: A sample has no tags, or none of these n classes.
     """
     for sample in samples or [None]:
         _check_tags(sample, num_classes)
-    return torch.stack([sample.gt_tags.multi_hot for sample in samples])
+    return [sample.gt_tags.multi_hot.tolist() for sample in samples]
 
 
 def _check_tags(sample: SegDataSample | None, num_classes: int) -> None:
@@ -143,5 +145,5 @@ def _check_tags(sample: SegDataSample | None, num_classes: int) -> None:
             f'gt_tags.multi_hot of {name} must have the shape ({num_classes},), one number a '
             f'class of the text head, not {shape}: data set and model have different classes.'
         )
-    if hot.device.type == 'cpu' and not ((hot == 0) | (hot == 1)).all():
+    if hot.device.type == 'cpu' and not {*hot.tolist()} <= {0, 1}:
         raise BadInput(f'gt_tags.multi_hot of {name} must hold 0 and 1 only, not {shown(hot)}.')

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..ops.token_mlps import token_mlps
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_whole
 from ..utils.distributed import global_mean
@@ -73,9 +74,8 @@ class LVCAdapter(Room):
                 f'LVCAdapter.num_layers is {len(self.layers)}, but CLIP has {len(features)} '
                 f'layers: set num_layers={len(features)}.'
             )
-        adapted = [layer(tokens) for layer, tokens in zip(self.layers, features, strict=True)]
-        stacked = torch.cat(adapted, dim=-1).transpose(1, 2).unflatten(2, grid)
-        return self.dropout(self.fuse(stacked))
+        adapted = token_mlps(features, self.layers).unflatten(2, grid)
+        return self.dropout(self.fuse(adapted))
 
     def relation_logits(self, fused: Tensor, over_batch: bool) -> Tensor:
         """α (cos − β · mean(cos)) between all patches of an image.

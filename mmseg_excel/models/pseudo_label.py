@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from ..utils.room import Room, sibling
 from . import ranges
 from .affinity import refine_maps, transition_matrix
 from .settings import RefinedSettings
+from .tags import Tags
 
 PAR_SETTINGS = tuple(inspect.signature(PixelAdaptiveRefinement).parameters)
 
@@ -30,25 +30,30 @@ class PseudoLabels:
         labels: (B, S, S) integers: 0 background, foreground class c as c + 1.
         scores: (B, 1 + K, S, S), K the most tags an image has: background, then the image's
             classes in order. Channels beyond an image's own tags are zero.
-        channels: Label of each channel of `scores`, (B, 1 + K); -1 where an image has no
-            such channel.
+        tags: The tags of the images.
     """
 
     labels: Tensor
     scores: Tensor
-    channels: Tensor
+    tags: Tags
+
+    @property
+    def channels(self) -> Tensor:
+        """Label of each channel of `scores`, (B, 1 + K); -1 where an image has none such."""
+        return self.tags.labels()
 
     def cropped(self, size: Sequence[int]) -> PseudoLabels:
         """Keep the top left (height, width)."""
         height, width = size
         labels, scores = (x[..., :height, :width] for x in (self.labels, self.scores))
-        return PseudoLabels(labels, scores, self.channels)
+        return PseudoLabels(labels, scores, self.tags)
 
     def dense_scores(self, num_classes: int) -> Tensor:
         """Scores of all n+1 labels, 0 for classes an image is not tagged with, (B, n+1, S, S)."""
         dense = self.scores.new_zeros(len(self.scores), num_classes, *self.scores.shape[2:])
-        index = self.channels.clamp(min=0)[:, :, None, None].expand_as(self.scores)
-        return dense.scatter_add_(1, index, self.scores * (self.channels >= 0)[:, :, None, None])
+        channels = self.channels[:, :, None, None]
+        index = channels.clamp(min=0).expand_as(self.scores)
+        return dense.scatter_add_(1, index, self.scores * (channels >= 0))
 
     def at(self, index: int, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Scores of one image at its own size.
@@ -56,7 +61,7 @@ class PseudoLabels:
         Returns:
             Scores that sum to one, (1 + k, *size), and the label of each, (1 + k,).
         """
-        own = self.channels[index] >= 0
+        own = slice(1 + self.tags.counts[index])
         scores = resize(self.scores[index : index + 1, own], size)[0]
         return scores / scores.sum(dim=0), self.channels[index][own]
 
@@ -93,7 +98,7 @@ class PseudoLabeler(Room):
         self,
         maps: Tensor,
         attention: Tensor,
-        tags: Tensor,
+        tags: Tags,
         images: Tensor,
         affinity: Tensor | None = None,
     ) -> PseudoLabels:
@@ -102,47 +107,35 @@ class PseudoLabeler(Room):
         Args:
             maps: Class activation maps, (B, n, g_h, g_w) in 0..1.
             attention: Attention of the last layers, (layers, B, P, P).
-            tags: Multi-hot image tags, (B, n).
+            tags: Of the images.
             images: (B, 3, S, S), RGB in 0..1.
             affinity: Predicted affinity (B, P, P) in the dynamic phase.
         """
-        refined, channels = refine_tagged(maps, attention, tags, self.box_threshold, affinity)
+        refined = refine_tagged(maps, attention, tags, self.box_threshold, affinity)
         scores = self.pixel_adaptive(images, score_stack(refined, images.shape[2:]))
         winners = scores.max(dim=1).indices  # argmax is many times slower on a CPU
-        labels = channels.gather(1, winners.flatten(1)).view_as(winners)
-        return PseudoLabels(labels, scores, channels)
+        labels = tags.labels().gather(1, winners.flatten(1)).view_as(winners)
+        return PseudoLabels(labels, scores, tags)
 
 
 def refine_tagged(
     maps: Tensor,
     attention: Tensor,
-    tags: Tensor,
+    tags: Tags,
     box_threshold: float,
     affinity: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> Tensor:
     """Refine the maps of the tagged classes along attention, never in half precision.
 
     Returns:
-        Refined maps, (B, K, g_h, g_w), zero beyond an image's own tags, and the channels they
-        have in a score stack, see :class:`PseudoLabels`.
+        Refined maps, (B, K, g_h, g_w), zero beyond an image's own tags.
     """
-    classes, present = pack_tags(tags)
-    tagged = maps.float().gather(1, classes[:, :, None, None].expand(-1, -1, *maps.shape[2:]))
+    classes = tags.classes[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+    tagged = maps.float().gather(1, classes)
     with torch.autocast(maps.device.type, enabled=False):
         transition = transition_matrix(attention.float(), affinity)
         refined = refine_maps(tagged, transition, box_threshold)
-    channels = F.pad(torch.where(present, classes + 1, -1), (1, 0))
-    return refined * present[:, :, None, None], channels
-
-
-def pack_tags(tags: Tensor) -> tuple[Tensor, Tensor]:
-    """Pack multi-hot tags (B, n) into class indices (B, K) and which of them are present.
-
-    K is the most tags an image has, at least 1: a batch without tags has one absent class.
-    """
-    most = max(int(tags.sum(dim=1).max()), 1)
-    present, classes = (tags > 0).to(torch.uint8).sort(dim=1, descending=True, stable=True)
-    return classes[:, :most], present[:, :most].bool()
+    return refined * tags.present[:, :, None, None]
 
 
 def score_stack(refined: Tensor, size: tuple[int, int]) -> Tensor:

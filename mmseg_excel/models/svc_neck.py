@@ -18,13 +18,14 @@ from ..utils.checks import check_choice, check_whole
 from ..utils.room import Room
 from . import ranges
 
-# The similarities averaged with equal weights w_i into the calibrated attention (method 3).
+# What is compared with what in the calibrated attention, head by head; the three parts of 'qkv'
+# have equal weights w_i (method 3).
 SIMILARITIES = {
-    'qkv': ('qq', 'kk', 'vv'),
-    'q-q': ('qq',),
-    'k-k': ('kk',),
-    'v-v': ('vv',),
-    'q-k': ('qk',),
+    'qkv': ('qkv', 'qkv'),
+    'q-q': ('q', 'q'),
+    'k-k': ('k', 'k'),
+    'v-v': ('v', 'v'),
+    'q-k': ('q', 'k'),
 }
 
 
@@ -127,8 +128,5 @@ class SVCNeck(Room):
 
     def _calibrated_attention(self, block: BlockTrace, num_heads: int) -> Tensor:
         """Ē_l = Σ_heads Σ_i w_i softmax(i iᵀ/√d), (B, N, N)."""
-        pairs = [
-            tuple(block.heads(which, num_heads) for which in pair)
-            for pair in SIMILARITIES[self.mode]
-        ]
-        return sum_heads(pairs).div_(len(pairs))
+        a, b = (block.heads(which, num_heads) for which in SIMILARITIES[self.mode])
+        return sum_heads(a, b, parts=a.shape[1] // num_heads)

@@ -31,12 +31,13 @@ from .input_checks import (
     check_samples,
     check_shapes,
     check_tags,
-    stack_tags,
+    multi_hot_tags,
 )
 from .provenance import WholeCheckpoints
 from .pseudo_label import PseudoLabeler, PseudoLabels
 from .room_checks import check_texts
 from .settings import Settings
+from .tags import Tags, pack_tags
 
 Built = TypeVar('Built', bound=nn.Module)
 Self = TypeVar('Self', bound='TagSegmentor')
@@ -55,7 +56,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         backbone: :class:`FrozenCLIP`.
         text_head: Owns vocabulary and class texts.
         pseudo_labeler: Turns maps into labels.
-        data_preprocessor: mmseg's ``SegDataPreProcessor``.
+        data_preprocessor: :class:`AsyncDataPreProcessor`, or mmseg's ``SegDataPreProcessor``.
         train_cfg: Unused; mmseg's tools set it.
         test_cfg: ``source``, one of ``SOURCES``: where predictions come from; the first one is the
             default. ``'cam'`` is training-free: the image's tags choose the classes. mmseg's
@@ -126,12 +127,12 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         return trace
 
     @abstractmethod
-    def maps(self, reading: Any, tags: Tensor, relation: Tensor | None = None) -> Tensor:
+    def maps(self, reading: Any, tags: Tags, relation: Tensor | None = None) -> Tensor:
         """Class activation maps, (B, n, g_h, g_w) in 0..1.
 
         Args:
             reading: Of :meth:`read`.
-            tags: Multi-hot, (B, n). Maps of other classes may be zero.
+            tags: Of the images. Maps of other classes may be zero.
             relation: Relation logits (B, P, P), for dynamic maps.
         """
 
@@ -145,7 +146,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         maps: Tensor,
         reading: Any,
         inputs: Tensor,
-        tags: Tensor,
+        tags: Tags,
         relation: Tensor | None = None,
     ) -> PseudoLabels:
         """Label the pixels of a batch.
@@ -154,7 +155,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
             maps: Of :meth:`maps`, (B, n, g_h, g_w).
             reading: Of :meth:`read`.
             inputs: What it was read from, (B, 3, S, S).
-            tags: Multi-hot, (B, n).
+            tags: Of the images.
             relation: Relation logits (B, P, P), in the dynamic phase.
         """
 
@@ -330,10 +331,12 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_images(inputs)
         check_flag('dynamic', dynamic)
         if tags is None:
-            tags = inputs.new_ones(len(inputs), self.text_head.num_foreground)
-        check_tags(tags, inputs, self.text_head.num_foreground)
-        reading = self.extract_feat(inputs)
-        return self.maps(reading, tags, self.image_relation(reading) if dynamic else None)
+            multi_hot = [[1] * self.text_head.num_foreground] * len(inputs)
+        else:
+            check_tags(tags, inputs, self.text_head.num_foreground)
+            multi_hot = tags.tolist()
+        reading, packed = self.extract_feat(inputs), pack_tags(multi_hot, inputs.device)
+        return self.maps(reading, packed, self.image_relation(reading) if dynamic else None)
 
     @torch.no_grad()
     def pseudo_labels(
@@ -363,12 +366,17 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
 
     # Inputs ------------------------------------------------------------------------------------
 
-    def tags_of(self, inputs: Tensor, data_samples: list[SegDataSample] | None) -> Tensor:
-        """Multi-hot tags of a batch, (B, n), whose images and samples are checked."""
+    def tags_of(self, inputs: Tensor, data_samples: list[SegDataSample] | None) -> Tags:
+        """Tags of a batch, whose images and samples are checked."""
         check_images(inputs)
         check_samples(data_samples, len(inputs))
         self._check_class_names(data_samples or ())
-        return stack_tags(data_samples, self.text_head.num_foreground)
+        multi_hot = multi_hot_tags(data_samples, self.text_head.num_foreground)
+        return pack_tags(multi_hot, inputs.device, self.places_of_tags(data_samples))
+
+    def places_of_tags(self, data_samples: list[SegDataSample]) -> list[list[int] | None] | None:
+        """Per image, the place of each class among its tags; None where it is no matter."""
+        return None
 
     def levels(self, inputs: Tensor) -> Tensor:
         """Undo the normalisation: RGB in 0..255, not whole numbers."""

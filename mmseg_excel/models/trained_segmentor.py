@@ -17,6 +17,7 @@ from .lvc_adapter import LVCAdapter, predicted_affinity
 from .pseudo_label import PseudoLabels
 from .room_checks import check_trained_rooms
 from .tag_segmentor import TagSegmentor, built, padding_of
+from .tags import Tags
 from .transformer_head import TransformerHead
 
 
@@ -112,7 +113,7 @@ class TrainedSegmentor(TagSegmentor):
         maps: Tensor,
         reading: Any,
         inputs: Tensor,
-        tags: Tensor,
+        tags: Tags,
         relation: Tensor | None = None,
     ) -> PseudoLabels:
         """Label the pixels of a batch, see :meth:`TagSegmentor.label`."""

@@ -13,6 +13,7 @@ from .affinity import last_attention
 from .lvc_adapter import LVCAdapter, predicted_affinity
 from .room_checks import check_attention
 from .settings import RefinedSettings
+from .tags import Tags
 from .trained_segmentor import TrainedSegmentor
 
 
@@ -71,7 +72,7 @@ class WeCLIP(TrainedSegmentor):
             views['affinity'] = predicted_affinity(relation)[0]
         return views
 
-    def maps(self, reading: CLIPTrace, tags: Tensor, relation: Tensor | None = None) -> Tensor:
+    def maps(self, reading: CLIPTrace, tags: Tags, relation: Tensor | None = None) -> Tensor:
         """Maps of the tagged classes, static in every phase."""
         return self.text_head(reading, self.backbone.tower, tags, self.backbone.logit_scale)
 

@@ -1,14 +1,17 @@
-"""Attention, and its maps summed over heads."""
+"""Attention, and its maps summed over heads.
+
+On a GPU with Triton a map is made by two kernels, which keep no map of a single head; the plain
+version serves all other devices.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .blocking import cache_blocks, head_blocks
+from .operators import has_kernels, operator
 
 
 def mix_heads(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -28,6 +31,8 @@ def mix_heads(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Attend with q, k, v (B, H, N, d): the mixed values, and Σ_heads attention (B, N, N)."""
+    if has_kernels(q):
+        return mix_heads(q, k, v), sum_heads(q, k)
     mixed, summed = _token_major_like(v), _zero_map(q)
     for total, *image in cache_blocks(summed, mixed, q, k, v):
         for target, queries, keys, values in head_blocks(*image):
@@ -37,14 +42,15 @@ def mix_and_sum_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return mixed, summed
 
 
-def sum_heads(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """Σ_pairs Σ_heads softmax(a bᵀ/√d) of pairs a, b (B, H, N, d): (B, N, N), float32."""
-    summed = _zero_map(pairs[0][0])
-    for a, b in pairs:
-        for total, *image in cache_blocks(summed, a, b):
-            for heads in head_blocks(*image):
-                total += _over_heads(softmax_attention(*heads))
-    return summed
+def sum_heads(a: Tensor, b: Tensor, parts: int = 1) -> Tensor:
+    """Σ_heads softmax(a bᵀ/√d) / parts of a, b (B, H, N, d): (B, N, N), float32."""
+    if has_kernels(a):
+        return _summed(a, b, _log_sums(a, b), 1 / parts)
+    summed = _zero_map(a)
+    for total, *image in cache_blocks(summed, a, b):
+        for heads in head_blocks(*image):
+            total += _over_heads(softmax_attention(*heads))
+    return summed.div_(parts)
 
 
 def _token_major_like(heads: Tensor) -> Tensor:
@@ -75,3 +81,27 @@ def softmax_attention(a: Tensor, b: Tensor, dtype: torch.dtype = torch.float32) 
 def _over_heads(attention: Tensor) -> Tensor:
     """Σ_heads of (B, H, N, N); of a single head, without a copy."""
     return attention[:, 0] if attention.shape[1] == 1 else attention.sum(dim=1)
+
+
+def _launch_log_sums(a: Tensor, b: Tensor) -> Tensor:
+    from .kernels import attention
+
+    return attention.log_sums(a, b)
+
+
+def _launch_summed(a: Tensor, b: Tensor, log_sums: Tensor, share: float) -> Tensor:
+    from .kernels import attention
+
+    return attention.summed(a, b, log_sums, share)
+
+
+_log_sums = operator(
+    'attention_log_sums(Tensor a, Tensor b) -> Tensor',
+    cuda=_launch_log_sums,
+    shaped=lambda a, b: a.new_empty(a.shape[:3], dtype=torch.float32),
+)
+_summed = operator(
+    'summed_attention(Tensor a, Tensor b, Tensor log_sums, float share) -> Tensor',
+    cuda=_launch_summed,
+    shaped=lambda a, *_: a.new_empty(a.shape[0], a.shape[2], a.shape[2], dtype=torch.float32),
+)

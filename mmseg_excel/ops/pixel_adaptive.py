@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..utils.checks import check_number, check_sequence, check_whole
 from .blocking import cache_blocks
+from .operators import has_kernels, operator
 
 Offset = tuple[int, int]
 ITERATIONS = '[0, 1000]'  # 0 leaves scores as they are
@@ -51,21 +52,35 @@ class PixelAdaptiveRefinement(nn.Module):
             if dy or dx
         ]
         self.neighbour_sum = NeighbourSum(self.offsets)
+        self._dilations = list(dilations)
+        self._position = (position_weight * self._position_kernel()).tolist()
+
+    @property
+    def position(self) -> list[float]:
+        """What the place of each neighbour adds to its weight."""
+        return self._position
 
     @torch.no_grad()
     def forward(self, images: Tensor, scores: Tensor) -> Tensor:
         """Refine scores (B, K, S, S) along images (B, 3, S, S) in 0..1."""
+        if has_kernels(scores):
+            return self._by_kernels(images, scores)
         refined = torch.zeros_like(scores)
         for image, given, result in cache_blocks(images, scores, refined):
             channels = _worthwhile_channels(given)
             result[:, channels] = self._average(self.affinity(image), given[:, channels])
         return refined
 
+    def _by_kernels(self, images: Tensor, scores: Tensor) -> Tensor:
+        weights = _affinity(images, self._dilations, self.position, self.colour_scale)
+        for _ in range(self.iterations):
+            scores = _neighbour_sum(weights, scores, self._dilations)
+        return scores
+
     def affinity(self, images: Tensor) -> Tensor:
         """Weight of each neighbour of each pixel, (48, B, S, S)."""
         weights = self._similarity(images).softmax(dim=0)
-        position = self._position_kernel().to(weights)
-        return weights.add_(self.position_weight * position[:, None, None, None])
+        return weights.add_(weights.new_tensor(self.position)[:, None, None, None])
 
     def _average(self, affinity: Tensor, scores: Tensor) -> Tensor:
         """Replace scores (b, K, S, S) by weighted sums over neighbours, again and again."""
@@ -152,3 +167,32 @@ def _worthwhile_channels(scores: Tensor) -> Tensor | slice:
     if scores.device.type != 'cpu':
         return slice(None)
     return scores.flatten(2).any(dim=2).any(dim=0)
+
+
+def _launch_affinity(
+    images: Tensor, dilations: Sequence[int], position: Sequence[float], colour_scale: float
+) -> Tensor:
+    from .kernels import pixel_adaptive
+
+    return pixel_adaptive.affinity(images, dilations, position, colour_scale)
+
+
+def _launch_neighbour_sum(weights: Tensor, scores: Tensor, dilations: Sequence[int]) -> Tensor:
+    from .kernels import pixel_adaptive
+
+    return pixel_adaptive.neighbour_sum(weights, scores, dilations)
+
+
+_affinity = operator(
+    'pixel_affinity(Tensor images, int[] dilations, float[] position, float colour_scale)'
+    ' -> Tensor',
+    cuda=_launch_affinity,
+    shaped=lambda images, dilations, position, colour_scale: images.new_empty(
+        len(position), len(images), *images.shape[2:]
+    ),
+)
+_neighbour_sum = operator(
+    'neighbour_sum(Tensor weights, Tensor scores, int[] dilations) -> Tensor',
+    cuda=_launch_neighbour_sum,
+    shaped=lambda weights, scores, dilations: torch.empty_like(scores),
+)

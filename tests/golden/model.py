@@ -17,6 +17,7 @@ from mmseg.utils import register_all_modules
 
 import mmseg_excel  # noqa: F401
 from mmseg_excel.export.reference_names import from_reference
+from mmseg_excel.models.tags import Tags, pack_tags
 
 from .reference import decoder_state, golden_tensor, tiny_clip_state
 
@@ -46,7 +47,7 @@ def golden_config(**changes) -> dict:
     config = dict(
         type='ExCEL',
         data_preprocessor=dict(
-            type='SegDataPreProcessor',
+            type='AsyncDataPreProcessor',
             mean=MEAN,
             std=STD,
             bgr_to_rgb=True,
@@ -88,6 +89,11 @@ def golden_samples() -> list[SegDataSample]:
         sample.gt_tags = LabelData(multi_hot=tags)
         samples.append(sample)
     return samples
+
+
+def golden_tags() -> Tags:
+    """The same, packed."""
+    return pack_tags(golden_tensor('cls_labels').tolist(), 'cpu')
 
 
 def max_error(ours: torch.Tensor, reference: torch.Tensor | np.ndarray) -> float:

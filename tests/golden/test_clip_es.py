@@ -13,6 +13,7 @@ from mmseg_excel.datasets.transforms import ResizeToPatches
 from mmseg_excel.densecrf.clip_es_crf import CLIPESDenseCRF, wrapped_bytes
 from mmseg_excel.densecrf.pool import named_channels
 from mmseg_excel.models.affinity import last_attention, transition_matrix
+from mmseg_excel.models.tags import Tags, pack_tags
 from mmseg_excel.ops.boxes import confident_boxes
 from mmseg_excel.text.vocabulary import get_vocabulary
 
@@ -64,8 +65,8 @@ def sample_of(image: str) -> SegDataSample:
     return sample
 
 
-def tags_of(image: str) -> torch.Tensor:
-    return sample_of(image).gt_tags.multi_hot[None]
+def tags_of(image: str) -> Tags:
+    return pack_tags([sample_of(image).gt_tags.multi_hot.tolist()], 'cpu')
 
 
 @pytest.mark.parametrize('dataset', ['voc', 'coco'])

@@ -10,13 +10,13 @@ from mmseg.registry import MODELS
 
 from mmseg_excel.models.affinity import refine_maps, transition_matrix
 from mmseg_excel.models.lvc_adapter import dynamic_relation, predicted_affinity
-from mmseg_excel.models.pseudo_label import pack_tags, score_stack
+from mmseg_excel.models.pseudo_label import score_stack
 from mmseg_excel.models.trained_segmentor import Phase
 from mmseg_excel.ops.boxes import confident_boxes
 from mmseg_excel.ops.pixel_adaptive import PixelAdaptiveRefinement
 
 from ..tolerance import FEATURES, GRADIENTS, LOSSES, assert_same_labels
-from .model import build_golden_model, golden_samples, max_error
+from .model import build_golden_model, golden_samples, golden_tags, max_error
 from .reference import FLAT_MAPS, full_resolution_logits, golden, golden_tensor
 
 PHASES = {
@@ -89,8 +89,7 @@ def test_dynamic_calibration_in_closed_form(calibration, relation):
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
 def test_maps(model, reading, relation, phase):
-    tags = golden_tensor('cls_labels')
-    maps = model.maps(reading, tags, relation if phase == 'dynamic' else None)
+    maps = model.maps(reading, golden_tags(), relation if phase == 'dynamic' else None)
     assert max_error(maps.flatten(2).transpose(1, 2), golden()[f'attr_maps_{phase}']) < FEATURES
 
 
@@ -114,7 +113,7 @@ def test_images_for_refinement(model):
 def test_affinity_refinement(attention, phase):
     affinity = golden_tensor('attn_pred') if phase == 'dynamic' else None
     transition = transition_matrix(attention, affinity)
-    classes, _ = pack_tags(golden_tensor('cls_labels'))
+    classes = golden_tags().classes
     maps = golden_tensor(f'attr_maps_{phase}').transpose(1, 2).unflatten(2, (20, 20))
     tagged = maps.gather(1, classes[:, :, None, None].expand(-1, -1, 20, 20))
     refined = refine_maps(tagged, transition, threshold=0.79)
@@ -149,8 +148,8 @@ def test_pixel_adaptive_refinement():
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
 def test_pseudo_labels_pixel_for_pixel(model, reading, relation, phase):
-    tags = golden_tensor('cls_labels')
     logits = relation if phase == 'dynamic' else None
+    tags = golden_tags()
     maps = model.maps(reading, tags, logits)
     labels = model.label(maps, reading, golden_tensor('image'), tags, logits).labels
     for image in range(2):

@@ -16,7 +16,7 @@ from mmseg_excel.models.trained_segmentor import Phase
 from mmseg_excel.ops.boxes import confident_boxes
 
 from .family import arrays, tensor
-from .model import golden_samples, max_error
+from .model import golden_samples, golden_tags, max_error
 from .reference import golden, golden_tensor
 from .weclip_model import build_weclip_model
 
@@ -70,7 +70,7 @@ def test_adapter_decoder_and_affinity(model, fused):
 
 
 def test_maps_and_boxes(model, trace):
-    maps = model.maps(trace, golden_tensor('cls_labels'))
+    maps = model.maps(trace, golden_tags())
     for image in range(2):
         classes = GOLDEN[f'img{image}_classes']
         ours = maps[image, classes]
@@ -94,7 +94,7 @@ def test_pseudo_labels_pixel_for_pixel(model, trace, fused, phase):
     relation = None
     if phase == 'dynamic':
         relation = model.adapter.relation_logits(fused, over_batch=True)
-    tags = golden_tensor('cls_labels')
+    tags = golden_tags()
     pseudo = model.label(model.maps(trace, tags), trace, golden_tensor('image'), tags, relation)
     for image in range(2):
         differing = pseudo.labels[image].numpy() != GOLDEN[f'{phase}_img{image}_pseudo']

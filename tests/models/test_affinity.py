@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from benchmarks.literal import pseudo_labels as literal
 from mmseg_excel.models.affinity import refine_maps, transition_matrix
 from mmseg_excel.models.pseudo_label import PseudoLabeler
+from mmseg_excel.models.tags import pack_tags
 from mmseg_excel.ops.boxes import confident_boxes
 from tests.tolerance import assert_near, assert_same_labels
 
@@ -123,7 +124,7 @@ def test_pseudo_labels_of_a_batch(dynamic, tags):
     affinity = random_affinity(batch, side**2) if dynamic else None
     images = (255 * random_maps((batch * 3, size, size), seed=9)).to(torch.uint8) / 255
     images = images.unflatten(0, (batch, 3))
-    ours = PseudoLabeler()(maps, attention, tags, images, affinity)
+    ours = PseudoLabeler()(maps, attention, pack_tags(tags.tolist(), 'cpu'), images, affinity)
     with_class_token = F.pad(attention, (1, 0, 1, 0))
     expected = literal.pseudo_labels(
         maps.flatten(2).transpose(1, 2), list(with_class_token), tags, images, attn_pred=affinity
@@ -135,7 +136,7 @@ def test_autocast_does_not_reach_pseudo_labels():
     maps = random_maps((4, 8, 8), seed=3).unflatten(0, (2, 2))
     attention, affinity = random_attention(6, 2, 64), random_affinity(2, 64)
     images = (255 * random_maps((6, 64, 64), seed=4)).to(torch.uint8).unflatten(0, (2, 3)) / 255
-    inputs = (maps, attention, torch.ones(2, 2), images, affinity)
+    inputs = (maps, attention, pack_tags([[1, 1]] * 2, 'cpu'), images, affinity)
     exact = PseudoLabeler()(*inputs)
     with torch.autocast('cpu', torch.bfloat16):
         under_autocast = PseudoLabeler()(*inputs)

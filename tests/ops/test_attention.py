@@ -57,10 +57,11 @@ def test_values_are_mixed_and_heads_are_summed(block_size, dtype, error):
 
 
 @pytest.mark.parametrize(('dtype', 'error'), [(torch.float32, FEATURES), (torch.bfloat16, 1e-2)])
-def test_pairs_are_summed_too(block_size, dtype, error):
+def test_maps_of_several_parts_are_averaged(block_size, dtype, error):
     q, k, v = random_heads(dtype)
-    expected = sum(literal_attention(part, part).sum(dim=1) for part in (q, k, v))
-    assert relative_error(sum_heads([(q, q), (k, k), (v, v)]), expected) < error
+    expected = sum(literal_attention(part, part).sum(dim=1) for part in (q, k, v)) / 3
+    side_by_side = torch.cat([q, k, v], dim=1)
+    assert relative_error(sum_heads(side_by_side, side_by_side, parts=3), expected) < error
 
 
 def test_the_heads_of_a_token_lie_side_by_side(block_size):

@@ -4,7 +4,7 @@ from mmseg_excel.models import CLIPES
 model = dict(
     type=CLIPES,
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
+        type='AsyncDataPreProcessor',
         # CLIP's own statistics.
         mean=[122.7709383, 116.7460125, 104.09373615],
         std=[68.5005327, 66.6321579, 70.32316305],

@@ -6,7 +6,7 @@ from mmseg_excel.models import ExCEL
 model = dict(
     type=ExCEL,
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
+        type='AsyncDataPreProcessor',
         # ImageNet's statistics, not CLIP's: what the reference trains with.
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],

@@ -8,7 +8,7 @@ test_cfg = dict(type='ResumableTestLoop')
 # that is trained, at ten times that.
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2),
+    optimizer=dict(type='FusedAdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2),
 )
 param_scheduler = [
     dict(

@@ -42,7 +42,8 @@ class PackTaggedInputs(PackSegInputs):
         packed = super().transform(results)
         if 'gt_tags' in results:
             tags, order = (torch.from_numpy(results[k]) for k in ('gt_tags', 'gt_tag_order'))
-            packed['data_samples'].gt_tags = LabelData(multi_hot=tags, order=order)
+            # As metainfo they stay on the host, where they are counted without a wait.
+            packed['data_samples'].gt_tags = LabelData(metainfo=dict(multi_hot=tags, order=order))
         if 'foreground' in results:
             packed['data_samples'].set_metainfo(dict(foreground=results['foreground']))
         return packed

@@ -1,0 +1,82 @@
+"""A GPU that needs none: fake CUDA tensors, on which every wait of the host is an error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+FREE = {
+    'empty', 'new_empty', 'empty_like', 'empty_strided', 'new_empty_strided', 'detach', 'lift_fresh',
+    '_unsafe_view',
+}  # fmt: skip
+
+
+@contextmanager
+def fake_cuda() -> Iterator[None]:
+    """Make tensors that have a shape and a device, but no values.
+
+    A CPU tensor beside one on the device is an error, and so is what waits for the device:
+    ``.item()``, shapes that depend on values, NumPy, and copies that are not asynchronous.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(Tensor, 'pin_memory', lambda self: self))
+        stack.enter_context(patch.object(Tensor, '__deepcopy__', lambda self, memo: self))
+        stack.enter_context(patch.object(F, 'scaled_dot_product_attention', fused_attention))
+        stack.enter_context(FakeTensorMode())
+        stack.enter_context(_NoBlockingCopies())
+        yield
+
+
+def fused_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """What PyTorch chooses by the card, which a fake one does not have."""
+    return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, False)[0]
+
+
+class _NoBlockingCopies(TorchDispatchMode):
+    """Refuses copies between host and device that wait until the device has done all its work."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        name = function.overloadpacket._qualified_op_name
+        if name in ('aten::_to_copy', 'aten::copy_'):
+            source = args[0] if name == 'aten::_to_copy' else args[1]
+            asynchronous = (kwargs or {}).get('non_blocking') or True in args[2:]
+            if source.device.type != result.device.type and not asynchronous and source.ndim:
+                raise AssertionError(f'a copy to {result.device} that waits: {tuple(source.shape)}')
+        return result
+
+
+def on_fake_cuda(model: nn.Module) -> nn.Module:
+    """Move a model, in place, to the fake device."""
+    for module in model.modules():
+        if isinstance(module, BaseDataPreprocessor):
+            module._device = torch.device('cuda')
+    return model._apply(lambda x: torch.empty(x.shape, dtype=x.dtype, device='cuda'))
+
+
+class LaunchCounter(TorchDispatchMode):
+    """Counts the operations that launch a kernel: all but views and fresh memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        space, name = function.overloadpacket._qualified_op_name.split('::')
+        if space != 'prim' and not function.is_view and name not in FREE:
+            self.launches[name] += 1
+        return result
+
+    @property
+    def total(self) -> int:
+        return self.launches.total()

@@ -1,0 +1,97 @@
+"""Nothing strays from the device, and nothing makes the host wait for it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmseg_excel.models.trained_segmentor import Phase
+
+from .fake_device import fake_cuda, on_fake_cuda
+from .models import METHODS, TAGS, TRAINED, batch, build
+
+pytest.importorskip('triton', reason='without Triton the boxes are found on the host')
+
+PHASES = dict(
+    static=Phase(),
+    dynamic=Phase(dynamic=True),
+    late=Phase(dynamic=True, pairs_from_prediction=True),
+)
+
+
+def prepared(model, given: dict) -> dict:
+    """What the model's own preprocessor makes of a batch: on the device."""
+    images = [torch.empty(x.shape, dtype=x.dtype) for x in given['inputs']]
+    return model.data_preprocessor(given | dict(inputs=images))
+
+
+def test_the_fake_device_finds_what_waits_and_what_strays():
+    with fake_cuda():
+        x = torch.empty(3, device='cuda')
+        with pytest.raises(Exception, match='_local_scalar_dense'):
+            x.sum().item()
+        with pytest.raises(Exception, match='nonzero'):
+            x.nonzero()
+        with pytest.raises(AssertionError, match='a copy to cuda:0 that waits'):
+            torch.ones(3).to('cuda')
+        with pytest.raises(AssertionError, match='a copy to cpu that waits'):
+            x.cpu()
+        with pytest.raises(Exception, match='same device|two different devices'):
+            x + torch.ones(3)
+
+
+@pytest.mark.parametrize('phase', PHASES)
+@pytest.mark.parametrize('method', TRAINED)
+@pytest.mark.parametrize('tags', [TAGS, ([], [], [], [])], ids=['tags', 'no tags'])
+def test_training_step(method, phase, tags):
+    model, given = build(method).train(), batch(tags=tags)
+    with fake_cuda():
+        data = prepared(on_fake_cuda(model), given)
+        model.phase = PHASES[phase]
+        losses = model.loss(**data)
+    assert {value.device.type for value in losses.values()} == {'cuda'}
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('dynamic', [False, True])
+def test_pseudo_labels_and_maps(method, dynamic):
+    if dynamic and method not in TRAINED:
+        pytest.skip(f'{method} trains nothing')
+    model, given = build(method).eval(), batch()
+    with fake_cuda():
+        data = prepared(on_fake_cuda(model), given)
+        pseudo = model.pseudo_labels(**data, dynamic=dynamic)
+        assert pseudo.scores.device.type == 'cuda'
+        for index in range(len(given['inputs'])):
+            stack, labels = pseudo.at(index, (375, 500))
+            assert len(stack) == len(labels) == 1 + len(TAGS[index])
+        maps = model.class_activation_maps(data['inputs'], dynamic=dynamic)
+        assert maps.device.type == 'cuda'
+
+
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('source', ['decoder', 'cam'])
+def test_prediction(method, source):
+    model, given = build(method).eval(), batch()
+    if source not in model.SOURCES:
+        pytest.skip(f'{method} has no decoder')
+    model.test_cfg['source'] = source
+    with fake_cuda(), torch.no_grad():
+        data = prepared(on_fake_cuda(model), given)
+        results = model.predict(**data)
+        assert {result.pred_sem_seg.data.device.type for result in results} == {'cuda'}
+
+
+@pytest.mark.parametrize('method', TRAINED)
+def test_views_of_different_photographs(method):
+    model = MODELS.build(
+        dict(type='LogitTTAModel', module=build(method).eval(), data_preprocessor=None)
+    )
+    given = batch()
+    sizes = [(375, 500), (500, 333), (100, 700), (320, 320)]
+    with fake_cuda(), torch.no_grad():
+        on_fake_cuda(model)
+        given['inputs'] = [torch.empty(3, *size, dtype=torch.uint8) for size in sizes]
+        results = model.test_step(given)
+        assert {result.pred_sem_seg.data.device.type for result in results} == {'cuda'}
