@@ -41,14 +41,13 @@ class DeferredInfoHook(RuntimeInfoHook):
             self._waiting = []
 
     def _is_read(self, runner: Runner, batch_idx: int) -> bool:
-        intervals = {getattr(hook, 'interval', None) for hook in runner.hooks}
-        done = (runner.iter + 1, batch_idx + 1)
+        given = {getattr(hook, 'interval', None) for hook in runner.hooks}
+        intervals = [n for n in given if isinstance(n, int) and n > 0]
         return (
             self.is_last_train_iter(runner)
             or self.end_of_epoch(runner.train_dataloader, batch_idx)
-            or any(
-                count % n == 0 for n in intervals if isinstance(n, int) and n > 0 for count in done
-            )
+            or any(self.every_n_train_iters(runner, n) for n in intervals)
+            or any(self.every_n_inner_iters(batch_idx, n) for n in intervals)
         )
 
 

@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from ..datasets.masks import write_mask
+from ..ops.transfer import is_at_hand
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_text
 from .confusion import LABELS, Scores, confusion_matrix, count_pairs, has_strange_labels
@@ -92,7 +93,7 @@ class ConfusionMatrixMetric(BaseMetric):
         truth = sample['gt_sem_seg']['data'][0].to(prediction.device, non_blocking=True)
         with _naming(name):
             pairs = count_pairs(truth, prediction)
-            if pairs.device.type == 'cpu':
+            if is_at_hand(pairs):
                 confusion_matrix(pairs, self._num_classes)
             else:
                 self._note_strange_labels(pairs)

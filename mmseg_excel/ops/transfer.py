@@ -14,3 +14,8 @@ def to_device(host: Tensor, device: torch.device | str) -> Tensor:
     if torch.device(device).type == 'cuda':
         host = host.pin_memory()
     return host.to(device, non_blocking=True)
+
+
+def is_at_hand(values: Tensor) -> bool:
+    """Whether the host can look at values without a wait."""
+    return values.device.type == 'cpu'

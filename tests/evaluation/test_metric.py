@@ -18,6 +18,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 
 from mmseg_excel.evaluation import ConfusionMatrixMetric
+from mmseg_excel.evaluation import metric as metric_module
 
 from .test_confusion import random_labels
 
@@ -88,11 +89,18 @@ def test_predictions_are_written_as_palette_pngs(tmp_path):
             assert np.array_equal(np.array(image), written.pred_sem_seg.data[0])
 
 
-def test_a_bad_label_names_the_image():
-    bad = sample(0)
-    bad.gt_sem_seg.data[0, 0, 0] = 9
-    with pytest.raises(ValueError, match=r'images/0.jpg: true labels \[9\]'):
-        evaluate(ConfusionMatrixMetric(), [bad])
+@pytest.mark.parametrize('at_hand', [True, False])
+def test_a_bad_label_names_the_image(monkeypatch, at_hand):
+    """At once, or, where that would be a wait, when all is counted."""
+    monkeypatch.setattr(metric_module, 'is_at_hand', lambda _: at_hand)
+    samples = [sample(seed) for seed in range(4)]
+    metric, good = ConfusionMatrixMetric(), evaluate(ConfusionMatrixMetric(), samples)
+    for bad in samples[1:3]:
+        bad.gt_sem_seg.data[0, 0, 0] = 9
+    with pytest.raises(ValueError, match=r'images/1.jpg: true labels \[9\]'):
+        evaluate(metric, samples)
+    monkeypatch.undo()
+    assert evaluate(ConfusionMatrixMetric(), [sample(seed) for seed in range(4)]) == good
 
 
 def test_a_single_pixel():

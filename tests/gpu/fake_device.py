@@ -15,8 +15,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 FREE = {
-    'empty', 'new_empty', 'empty_like', 'empty_strided', 'new_empty_strided', 'detach', 'lift_fresh',
-    '_unsafe_view',
+    'empty', 'new_empty', 'empty_like', 'empty_strided', 'new_empty_strided', 'detach',
+    'lift_fresh', '_unsafe_view',
 }  # fmt: skip
 
 

@@ -20,13 +20,8 @@ TYPES = SCALARS | INTEGERS | BYTES
 
 def test_in_the_interpreter():
     """In a process of its own: Triton decides when it is imported."""
-    command = [
-        sys.executable,
-        '-m',
-        'pytest',
-        '-q',
-        str(Path(__file__).with_name('kernel_cases.py')),
-    ]
+    cases = Path(__file__).with_name('kernel_cases.py')
+    command = [sys.executable, '-m', 'pytest', str(cases)]
     env = os.environ | dict(TRITON_INTERPRET='1')
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

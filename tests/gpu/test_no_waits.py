@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmseg.registry import MODELS
 
+from mmseg_excel.engine import DeferredInfoHook
+from mmseg_excel.evaluation import ConfusionMatrixMetric
 from mmseg_excel.models.trained_segmentor import Phase
 
 from .fake_device import fake_cuda, on_fake_cuda
@@ -95,3 +99,21 @@ def test_views_of_different_photographs(method):
         given['inputs'] = [torch.empty(3, *size, dtype=torch.uint8) for size in sizes]
         results = model.test_step(given)
         assert {result.pred_sem_seg.data.device.type for result in results} == {'cuda'}
+
+
+def test_scores_are_counted_on_the_device():
+    metric = ConfusionMatrixMetric()
+    metric.dataset_meta = dict(classes=['background', 'cat', 'dog'])
+    with fake_cuda():
+        for _ in range(3):
+            labels = dict(data=torch.empty(1, 375, 500, dtype=torch.int64, device='cuda'))
+            metric.process({}, [dict(pred_sem_seg=labels, gt_sem_seg=labels, img_path='cat.jpg')])
+
+
+def test_losses_are_kept_on_the_device():
+    hook = DeferredInfoHook()
+    runner = SimpleNamespace(
+        hooks=[hook], iter=5, max_iters=100, train_dataloader=range(10**9), message_hub=None
+    )
+    with fake_cuda():
+        hook.after_train_iter(runner, 5, None, dict(loss=torch.empty((), device='cuda')))
