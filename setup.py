@@ -19,7 +19,10 @@ setup(
     # `mmseg_excel/configs` links to `configs/`, so the recipes ship inside the wheel and
     # `from mmseg_excel.configs.excel_voc import *` works in editable installs too.
     packages=find_packages(include=['mmseg_excel', 'mmseg_excel.*']),
-    package_data={'mmseg_excel': ['assets/*', 'configs/**/*.py', 'descriptions/*.json']},
+    package_data={
+        'mmseg_excel': ['assets/*', 'configs/**/*.py', 'descriptions/*.json', 'py.typed']
+    },
+    entry_points={'console_scripts': ['mmseg-excel = mmseg_excel.command_line:main']},
     install_requires=[
         'ijson',
         'matplotlib',

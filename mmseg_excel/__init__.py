@@ -1,19 +1,27 @@
-"""ExCEL for MMSegmentation: importing this package registers all its parts."""
+"""ExCEL for MMSegmentation: after importing this package, its registries find all parts.
 
-from .utils.import_noise import without_import_noise
+The parts are imported when the registries are first asked for something: PyTorch, MMSegmentation
+and the methods take seconds, which a command that only prints its help should not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+from .registration import register_when_asked
 from .version import __version__
 
-with without_import_noise():
-    from . import datasets, densecrf, engine, evaluation, export, inference, models, visualization
+__all__ = ['__version__']
 
-__all__ = [
-    '__version__',
-    'datasets',
-    'densecrf',
-    'engine',
-    'evaluation',
-    'export',
-    'inference',
-    'models',
-    'visualization',
-]
+register_when_asked()
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a subpackage at its first use: ``mmseg_excel.models``."""
+    try:
+        return import_module(f'{__name__}.{name}')
+    except ModuleNotFoundError as error:
+        if error.name != f'{__name__}.{name}':
+            raise
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}') from None

@@ -1,108 +1,11 @@
-"""Test a segmentor: `python tools/test.py CONFIG CHECKPOINT [--tta]`."""
+"""The command `mmseg-excel test`, from a checkout."""
 
-from __future__ import annotations
+import sys
+from functools import partial
 
-import argparse
-import os
+from mmseg_excel.command_line import run
 
-from mmengine.config import Config
-from mmengine.runner import Runner
-
-from mmseg_excel.engine.run_guard_hook import check_weights
-from mmseg_excel.engine.work_dir import gone_if_refused
-from mmseg_excel.utils.arguments import Parser, number, output_folder
-from mmseg_excel.utils.bad_input import BadInput
-from mmseg_excel.utils.checkpoints import read_tensors
-from mmseg_excel.utils.cli import (
-    add_runner_arguments,
-    augment_at_test_time,
-    bad_input_exits,
-    bad_input_exits_while_working,
-    read_config,
-)
-from mmseg_excel.utils.config_errors import setting_up
-from mmseg_excel.utils.config_parts import check_parts
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = Parser(description='Test (and evaluate) a segmentor')
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        'checkpoint',
-        nargs='?',
-        help='checkpoint file; without one, only model.test_cfg.source=cam makes sense',
-    )
-    parser.add_argument('--out', type=output_folder, help='folder for the predicted label PNGs')
-    parser.add_argument(
-        '--format-only', action='store_true', help="write the benchmark server's upload, no scores"
-    )
-    parser.add_argument('--show', action='store_true', help='show predictions in a window')
-    parser.add_argument('--show-dir', type=output_folder, help='folder for painted predictions')
-    parser.add_argument(
-        '--wait-time', type=number('[0, 3600]'), default=2, help='seconds a window stays'
-    )
-    parser.add_argument(
-        '--tta', action='store_true', help='multi-scale and flip views, and DenseCRF'
-    )
-    add_runner_arguments(parser)
-    return parser.parse_args(argv)
-
-
-def paint_predictions(cfg: Config, args: argparse.Namespace) -> None:
-    check_parts(cfg, 'default_hooks.visualization', 'visualizer')
-    cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
-    if args.show_dir:
-        cfg.visualizer.save_dir = args.show_dir
-
-
-def check_untrained(cfg: Config) -> None:
-    """Refuse to test a decoder of random weights."""
-    if (cfg.model.get('test_cfg') or {}).get('source') != 'cam':
-        raise BadInput(
-            'Without a checkpoint only training-free pseudo labels can be tested: give a '
-            'checkpoint, or set --cfg-options model.test_cfg.source=cam.'
-        )
-
-
-def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
-    if args.show or args.show_dir:
-        paint_predictions(cfg, args)
-    if args.format_only:
-        check_parts(cfg, 'format_only_dataloader.dataset', 'format_only_evaluator')
-        cfg.test_dataloader = cfg.format_only_dataloader
-        cfg.test_evaluator = cfg.format_only_evaluator
-    if args.tta:
-        augment_at_test_time(cfg)
-    if args.out:
-        cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
-
-
-def build_runner(cfg: Config) -> Runner:
-    runner = Runner.from_cfg(cfg)
-    if cfg.load_from is None:
-        getattr(runner.model, 'module', runner.model).encode_classes()
-    _ = runner.test_loop  # reads and checks the data
-    return runner
-
-
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
-    with bad_input_exits():
-        cfg = read_config(args)
-        cfg.load_from, cfg.resume = args.checkpoint, False
-        check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
-        if args.checkpoint is None:
-            check_untrained(cfg)
-        new = not os.path.exists(cfg.work_dir)
-        with gone_if_refused(cfg.work_dir, new), setting_up(cfg):
-            apply_arguments(cfg, args)
-            if args.checkpoint is not None:
-                read_tensors(args.checkpoint)  # before anything is written
-            runner = build_runner(cfg)
-            check_weights(runner)
-    with bad_input_exits_while_working():
-        runner.test()
-
+main = partial(run, 'test')
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -19,6 +19,7 @@ from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_sequence, check_whole, shown
 from .chat import MAX_BYTES
 from .descriptions import Descriptions, load_descriptions
+from .limits import CONCURRENCY, TIMEOUT
 from .prompting import (
     ANSWER_FORMAT,
     check_class_name,
@@ -33,7 +34,6 @@ from .vocabulary import make_vocabulary
 MAX_CLASSES = 1000
 MAX_ASKS = 4  # per class
 MAX_RETRIES = 6  # per question: back-off and Retry-After are the openai package's
-CONCURRENCY, TIMEOUT = '[1, 1000]', '(0, 86400]'
 # Bad key, no money, wrong place, too many requests: the next class would meet the same.
 HOPELESS = frozenset({*range(300, 400), 401, 402, 403, 404, 405, 407, 410, 429, 451})
 

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from mmengine.config import DictAction
-
 from .bad_input import BadInput
 from .checks import check_number, check_whole, shown
-from .devices import check_device
 
 MOST_WORKERS = 1024
+LAUNCHERS = ('pytorch', 'slurm', 'mpi')
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,11 +23,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f'error: {" ".join(message.split())} (see {self.prog} --help)\n')
 
 
-class Settings(DictAction):
+class Settings(argparse.Action):
     """``NAME=VALUE`` pairs; of a name that stands twice, the last value counts."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         """Add the pairs to the namespace's dict."""
+        from mmengine.config import DictAction  # and with it PyTorch: only if there are any
+
         options = dict(getattr(namespace, self.dest) or {})
         for pair in values:
             name, equals, text = pair.partition('=')
@@ -38,7 +38,7 @@ class Settings(DictAction):
                     self, f'{shown(pair)} is no NAME=VALUE, such as model.neck.num_layers=3'
                 )
             try:
-                options[name] = self._parse_iterable(text)
+                options[name] = DictAction._parse_iterable(text)
             except (AssertionError, ValueError, RecursionError):
                 raise argparse.ArgumentError(
                     self, f'{shown(text)} is no value for {name}: its brackets do not match'
@@ -56,6 +56,21 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar='NAME=VALUE',
         help='override settings of the config, for example model.neck.num_layers=3',
     )
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments MMSegmentation's train and test tools have in common."""
+    parser.add_argument(
+        '--work-dir', type=output_folder, help='where logs, checkpoints and results go'
+    )
+    add_config_options(parser)
+    parser.add_argument(
+        '--launcher',
+        choices=['none', *LAUNCHERS],
+        default='none',
+        help='job launcher',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=whole_number('[0, 4095]'), default=0)
 
 
 def whole_number(interval: str) -> Callable[[str], int]:
@@ -76,6 +91,8 @@ seed = whole_number('[0, 4294967295]')
 
 def device(text: str) -> str:
     """Type of devices that are there."""
+    from .devices import check_device  # and with it PyTorch: only if one is named
+
     return _refused_as_argument(check_device, text)
 
 

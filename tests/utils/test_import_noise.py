@@ -9,7 +9,10 @@ from mmseg_excel.utils.import_noise import PRINTED, WARNED, without_import_noise
 
 def test_importing_the_package_says_nothing():
     done = subprocess.run(
-        [sys.executable, '-c', 'import mmseg_excel'], capture_output=True, text=True, check=True
+        [sys.executable, '-c', 'import mmseg_excel.parts'],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == '' and PRINTED not in done.stderr and WARNED not in done.stderr
 

@@ -32,6 +32,7 @@ from mmseg_excel.visualization.segmentation import legend_of, own_labels
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
 import visualize  # noqa: E402
 
+from mmseg_excel.commands.arguments.visualize import KINDS  # noqa: E402
 from tests.tolerance import FEATURES, assert_near
 
 
@@ -164,7 +165,7 @@ def test_heat_gets_brighter_with_the_map():
 # Files and the command line --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('kind', visualize.KINDS)
+@pytest.mark.parametrize('kind', KINDS)
 def test_each_kind_draws(kind, config_file, checkpoint, picture_file, tmp_path, capsys):
     """PNG of 300 dpi, PDF whose text is text."""
     arguments = [kind, config_file, str(checkpoint), '--images', str(picture_file)]

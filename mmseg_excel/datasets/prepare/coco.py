@@ -11,6 +11,7 @@ import numpy as np
 from ...text.vocabulary import COCO_CLASSES
 from ...utils.bad_input import BadInput
 from ...utils.checks import check_choice, check_flag, check_folder_name, check_sequence
+from ...utils.downloads import COCO_URLS
 from ...utils.drafts import draft_folder
 from ...utils.images import decode_image, open_image
 from ...utils.parallel import check_workers, parallel_map
@@ -22,11 +23,6 @@ from ..tag_tables import write_tag_table
 from .coco_index import COCOImage, COCOIndex
 from .coco_shapes import area_of
 
-COCO_URLS = (
-    'http://images.cocodataset.org/zips/train2014.zip, '
-    'http://images.cocodataset.org/zips/val2014.zip and '
-    'http://images.cocodataset.org/annotations/annotations_trainval2014.zip'
-)
 NUM_IMAGES = dict(train=82783, val=40504)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...text.vocabulary import VOC_CLASSES
 from ...utils.bad_input import BadInput
 from ...utils.checks import check_choice, check_flag, check_folder_name
+from ...utils.downloads import SBD_URL
 from ...utils.images import decode_image
 from ...utils.parallel import check_workers, parallel_map
 from ...utils.problems import Problems
@@ -20,7 +21,7 @@ from ..tag_sources import XMLTags, gather_tags
 from ..tag_sources.mask_tags import tags_in_mask
 from ..tag_tables import write_tag_table
 from .sbd import read_sbd_mask
-from .voc_folders import SBD_URL, VOCFolders
+from .voc_folders import VOCFolders
 
 LIST_SIZES = dict(train=1464, train_aug=10582, val=1449, test=1456)
 NUM_CLASSES = 1 + len(VOC_CLASSES)

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-VOC_URL = 'http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar'
-SBD_URL = (
-    'https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/'
-    'benchmark.tgz'
-)
+from ...utils.downloads import SBD_URL, VOC_URL
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The commands, one a file: what each does with arguments that :mod:`.arguments` has parsed."""

@@ -1,0 +1,1 @@
+"""What each command is told: parsed, and refused, before anything heavy is imported."""
