@@ -21,7 +21,7 @@ lint: $(VENV)/installed
 $(VENV)/installed: setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	$(BIN)/python -m pip install --quiet --editable '.[onedl,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[onedl,all,dev]'
 	@# The CRF's own library, which tests compare with, compiles: without a compiler they skip that.
 	-$(BIN)/python -m pip install --quiet pydensecrf2
 	touch $@

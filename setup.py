@@ -8,6 +8,16 @@ ROOT = Path(__file__).parent
 VERSION = {}
 exec((ROOT / 'mmseg_excel/version.py').read_text(), VERSION)
 
+# What only some need, and says so when it is missing: `mmseg_excel/utils/extras.py`.
+OPTIONAL = {
+    # `mmseg-excel app`
+    'app': ['gradio>=6'],
+    # reading MS COCO's annotations
+    'coco': ['ijson', 'pycocotools'],
+    # `mmseg-excel generate-descriptions`
+    'descriptions': ['openai>=1.40'],
+}
+
 setup(
     name='mmseg_excel',
     version=VERSION['__version__'],
@@ -23,17 +33,14 @@ setup(
         'mmseg_excel': ['assets/*', 'configs/**/*.py', 'descriptions/*.json', 'py.typed']
     },
     entry_points={'console_scripts': ['mmseg-excel = mmseg_excel.command_line:main']},
+    # OpenCV comes with mmcv, in whichever of its packages that is installed already.
     install_requires=[
-        'ijson',
         'matplotlib',
         'numba',
         'numpy',
         'open_clip_torch>=2.26',
-        'openai>=1.40',
-        'opencv-python',
         'pillow',
         'prettytable',
-        'pycocotools',
         'rich',
         'safetensors',
         'scikit-learn>=1.3',
@@ -55,16 +62,9 @@ setup(
         'openmmlab': ['mmengine>=0.10.4', 'mmcv>=2.1', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
         # DenseCRF by the library of its authors. It compiles when it is installed.
         'crf': ['pydensecrf2'],
-        # The page of tools/app.py.
-        'app': ['gradio>=6'],
+        **OPTIONAL,
+        'all': sorted(sum(OPTIONAL.values(), [])),
         # The page is tested, in Chromium where there is one.
-        'dev': [
-            'pytest>=8',
-            'pytest-timeout',
-            'pytest-xdist',
-            'ruff>=0.6',
-            'selenium',
-            'gradio>=6',
-        ],
+        'dev': ['pytest>=8', 'pytest-timeout', 'pytest-xdist', 'ruff>=0.6', 'selenium'],
     },
 )

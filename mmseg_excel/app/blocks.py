@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import gradio as gr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
+
+from .gradio import gr
 
 NONSENSE = 'The page was sent what its own buttons never send: reload it and try again.'
 

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import html
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-# Nothing is told to others, and the browser keeps no history of what was asked.
-os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-os.environ.setdefault('GRADIO_RUN_HISTORY', 'False')
+import numpy as np
 
-import gradio as gr  # noqa: E402
-import numpy as np  # noqa: E402
-
-from ..inference.subject import names_of_models  # noqa: E402
-from ..models.settings import Settings  # noqa: E402
-from ..utils.bad_input import BadInput  # noqa: E402
-from ..utils.checks import check_flag, check_number, check_whole  # noqa: E402
-from ..visualization.attention import Point  # noqa: E402
-from .blocks import PoliteBlocks  # noqa: E402
-from .desk import Desk  # noqa: E402
-from .examples import toy_scenes  # noqa: E402
-from .pictures import (  # noqa: E402
+from ..inference.subject import names_of_models
+from ..models.settings import Settings
+from ..utils.bad_input import BadInput
+from ..utils.checks import check_flag, check_number, check_whole
+from ..visualization.attention import Point
+from .blocks import PoliteBlocks
+from .desk import Desk
+from .examples import toy_scenes
+from .gradio import gr
+from .pictures import (
     attention_pictures,
     enlarged,
     enlargement,
@@ -33,8 +28,8 @@ from .pictures import (  # noqa: E402
     legend,
     map_pictures,
 )
-from .uploads import MAX_BYTES, MAX_PIXELS, read_upload  # noqa: E402
-from .words import parse_names  # noqa: E402
+from .uploads import MAX_BYTES, MAX_PIXELS, read_upload
+from .words import parse_names
 
 MOST_CLASSES, MOST_BACKGROUNDS = 20, 100
 INTRODUCTION = """# Where in this picture is …?

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 
-import gradio as gr
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +12,7 @@ from ..utils.bad_input import BadInput
 from ..utils.checks import check_whole, shown
 from .blocks import refuse_nonsense
 from .gatekeeper import Gatekeeper
+from .gradio import gr
 from .uploads import MAX_BYTES
 
 MAX_SESSIONS = 64

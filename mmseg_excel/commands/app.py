@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import argparse
 
+from ..app.desk import Desk
 from ..app.model import load_models
+from ..app.page import build_page
+from ..app.server import check_address, serve
 from ..utils.cli import bad_input_exits
 
 
 def run(args: argparse.Namespace) -> None:
     with bad_input_exits():
-        try:
-            from ..app.page import build_page
-            from ..app.server import check_address, serve
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                f"The page needs {error.name}: pip install 'mmseg_excel[app]'."
-            ) from None
-        from ..app.desk import Desk
-
         check_address(args.host, args.port)
 
         inferencers = load_models(

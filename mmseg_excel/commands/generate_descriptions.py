@@ -8,8 +8,8 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import openai
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -24,6 +24,9 @@ from ..text.prompting import INSTRUCTIONS, estimate_tokens, request_messages
 from ..text.secrets import Secrets
 from ..text.vocabulary import get_vocabulary
 from ..utils.bad_input import BadInput
+
+if TYPE_CHECKING:
+    import openai
 
 MAX_LIST_BYTES = 2**20  # of the file with the classes
 

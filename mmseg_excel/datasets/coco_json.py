@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import ijson
 import numpy as np
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
+from ..utils.extras import extra
 from ..utils.text_file import check_size
 from .lists import plain_name
 
@@ -82,6 +82,8 @@ class COCOJSON:
                 depth = int(depths[-1]) if depths.size else depth
 
     def _stream(self, part: str) -> Iterator[dict]:
+        with extra('coco'):
+            import ijson
         with self.path.open('rb') as file:
             try:
                 for entry in ijson.items(file, f'{part}.item', use_float=True):

@@ -6,10 +6,12 @@ import os
 import re
 from urllib.parse import urlsplit
 
-import openai
-
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_whole, shown
+from ..utils.extras import extra
+
+with extra('descriptions'):
+    import openai
 
 MAX_BYTES = 4 * 2**20  # of an answer; twenty sentences have 4 KB
 OPENAI_URL = 'https://api.openai.com/v1'

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import openai
-
 from ..utils.atomic import check_writable, write_atomically
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_sequence, check_whole, shown
+from ..utils.extras import extra
 from .chat import MAX_BYTES
 from .descriptions import Descriptions, load_descriptions
 from .limits import CONCURRENCY, TIMEOUT
@@ -30,6 +29,9 @@ from .prompting import (
 from .rules import NUM_SENTENCES, sift_sentences
 from .secrets import Secrets
 from .vocabulary import make_vocabulary
+
+with extra('descriptions'):
+    import openai
 
 MAX_CLASSES = 1000
 MAX_ASKS = 4  # per class

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from pycocotools import mask as coco_mask
+
+from ...utils.extras import extra
+
+with extra('coco'):
+    from pycocotools import mask as coco_mask
 
 #: How many pixels outside of its image a polygon may reach; COCO's own reach a few.
 MARGIN = 16
