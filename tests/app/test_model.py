@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -7,10 +6,8 @@ import pytest
 from mmseg_excel.app.desk import Desk
 from mmseg_excel.app.examples import toy_scenes
 from mmseg_excel.app.model import load_model
+from mmseg_excel.command_line import run
 from mmseg_excel.text.descriptions import PACKAGED, Descriptions
-
-sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
-import app  # noqa: E402
 
 SENTENCES = {'cat': ('It has fur.', 'It has whiskers.'), 'grass blade': ('It is thin.',)}
 
@@ -58,7 +55,7 @@ def test_other_words_for_the_same_classes_keep_the_vocabulary(free_desk, desk, t
 )
 def test_bad_arguments_are_one_sentence(arguments, message, capsys):
     with pytest.raises(SystemExit) as exit_:
-        app.main([*arguments, '--device', 'cpu'])
+        run('app', [*arguments, '--device', 'cpu'])
     error = capsys.readouterr().err
     assert exit_.value.code == 2
     assert message in error and 'Traceback' not in error

@@ -1,13 +1,13 @@
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mmseg_excel.command_line import run
+from mmseg_excel.commands.arguments.visualize import KINDS
 from mmseg_excel.evaluation.map_quality import static_maps
 from mmseg_excel.inference.label_map import LabelMap
 from mmseg_excel.inference.subject import Subject, subjects_of_files
@@ -28,11 +28,6 @@ from mmseg_excel.visualization.convergence import convergence_figure
 from mmseg_excel.visualization.figure import heat_overlay, save_figure, stretched
 from mmseg_excel.visualization.scalars import read_scalars
 from mmseg_excel.visualization.segmentation import legend_of, own_labels
-
-sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
-import visualize  # noqa: E402
-
-from mmseg_excel.commands.arguments.visualize import KINDS  # noqa: E402
 from tests.tolerance import FEATURES, assert_near
 
 
@@ -169,7 +164,7 @@ def test_heat_gets_brighter_with_the_map():
 def test_each_kind_draws(kind, config_file, checkpoint, picture_file, tmp_path, capsys):
     """PNG of 300 dpi, PDF whose text is text."""
     arguments = [kind, config_file, str(checkpoint), '--images', str(picture_file)]
-    visualize.main([*arguments, '--tags', 'cat,dog', '--device', 'cpu', '--out', str(tmp_path)])
+    run('visualize', [*arguments, '--tags', 'cat,dog', '--device', 'cpu', '--out', str(tmp_path)])
     png, pdf = tmp_path / f'{kind}.png', tmp_path / f'{kind}.pdf'
     assert capsys.readouterr().out.split() == [str(png), str(pdf)]
     with Image.open(png) as picture:
@@ -193,7 +188,7 @@ def test_bad_input_exits_with_a_sentence(
 ):
     arguments = [str(picture_file) if a == 'PICTURE' else a for a in arguments]
     with pytest.raises(SystemExit) as exit_:
-        visualize.main(['attention', config_file, *arguments, '--out', str(tmp_path / 'out')])
+        run('visualize', ['attention', config_file, *arguments, '--out', str(tmp_path / 'out')])
     error = capsys.readouterr().err
     assert exit_.value.code == 2
     assert message in error and 'Traceback' not in error
@@ -236,7 +231,7 @@ def test_convergence_draws_each_work_dir(work_dir, tmp_path):
     [line] = figure.axes[0].lines
     assert line.get_xydata().tolist() == [[100, 41.5], [200, 50]]
     assert line.get_label() == 'a'
-    visualize.main(['convergence', str(work_dir), '--out', str(tmp_path / 'figures')])
+    run('visualize', ['convergence', str(work_dir), '--out', str(tmp_path / 'figures')])
     assert (tmp_path / 'figures/convergence.pdf').read_bytes().startswith(b'%PDF')
 
 

@@ -1,7 +1,6 @@
 import json
 import re
 import shutil
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +11,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
+from mmseg_excel.command_line import run
+from mmseg_excel.commands.arguments.demo import parse_args
+from mmseg_excel.commands.demo import Demo
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.evaluation.confusion import Scores
 from mmseg_excel.inference.inferencer import TagInferencer
@@ -19,10 +21,6 @@ from mmseg_excel.inference.subject import each_subject
 from mmseg_excel.visualization.run_scores import score_run
 from mmseg_excel.visualization.scalars import read_scalars
 from tests.datasets.voc_devkit import make_voc_devkit
-
-sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
-import demo  # noqa: E402
-import report  # noqa: E402
 
 VAL = {'2007_000033': ['aeroplane', 'cat'], '2007_000042': ['dog'], '2007_000061': ['cat']}
 
@@ -59,7 +57,7 @@ def work_dir(golden_cfg, checkpoint, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def page(work_dir) -> str:
-    report.main([str(work_dir), '--device', 'cpu'])
+    run('report', [str(work_dir), '--device', 'cpu'])
     return (work_dir / 'report.html').read_text(encoding='utf-8')
 
 
@@ -147,14 +145,14 @@ def test_it_opens_in_a_browser(page, work_dir, browser):
 
 def test_missing_parts_are_named(work_dir, tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_:
-        report.main([str(tmp_path)])
+        run('report', [str(tmp_path)])
     assert exit_.value.code == 2 and 'holds no config' in capsys.readouterr().err
     shutil.copy(work_dir / 'golden.py', tmp_path)
     with pytest.raises(SystemExit):
-        report.main([str(tmp_path)])
+        run('report', [str(tmp_path)])
     assert 'has no last_checkpoint yet' in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        report.main([str(tmp_path), str(tmp_path / 'no.pth')])
+        run('report', [str(tmp_path), str(tmp_path / 'no.pth')])
     assert 'There is no checkpoint' in capsys.readouterr().err
     assert not (tmp_path / 'report.html').exists()
 
@@ -170,7 +168,7 @@ def test_images_without_masks_are_not_scored(work_dir):
         score_run(each_subject(inferencer))
 
 
-class ShortDemo(demo.Demo):
+class ShortDemo(Demo):
     """The demonstration's steps on a world of a few scenes, in two iterations."""
 
     def config(self, work_dir=None):
@@ -187,11 +185,11 @@ def test_the_demonstrations_run_is_reported(tmp_path):
     """Its test before the training, in the same process, has a folder of its own."""
     write_voc_layout(tmp_path / 'toy', num_train=4, num_val=2)
     arguments = ['--work-dir', str(tmp_path / 'demo'), '--data-root', str(tmp_path / 'toy')]
-    short = ShortDemo(demo.parse_args(arguments))
+    short = ShortDemo(parse_args(arguments))
     init_default_scope('mmseg')
     short.test(model=dict(test_cfg=dict(source='cam')))
     short.train()
     scalars = read_scalars(tmp_path / 'demo')
     assert list(scalars['loss']) == [1, 2] and list(scalars['mIoU']) == [2]
-    report.main([str(tmp_path / 'demo'), '--device', 'cpu'])
+    run('report', [str(tmp_path / 'demo'), '--device', 'cpu'])
     assert 'Losses' in (tmp_path / 'demo/report.html').read_text(encoding='utf-8')
