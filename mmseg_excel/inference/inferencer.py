@@ -86,6 +86,7 @@ class TagInferencer:
         self.config = read_config(config)
         check_parts(self.config, 'test_dataloader.dataset.type', 'test_dataloader.dataset.pipeline')
         self.model: TagSegmentor = build_model(self.config)
+        _check_whole(self.model)
         self.trained = checkpoint is not None and isinstance(self.model, TrainedSegmentor)
         if checkpoint is None:
             self.model.encode_classes()  # nothing else is used
@@ -351,6 +352,15 @@ class TagInferencer:
             labels=labels,
             classes=('background', *vocabulary.classes),
             palette=self.palette if own else voc_palette(len(vocabulary.classes) + 1),
+        )
+
+
+def _check_whole(model: TagSegmentor) -> None:
+    """Refuse sliding windows: CLIP sees an image once, and any question is asked of that."""
+    if model.test_cfg.get('mode') == 'slide':
+        raise BadInput(
+            "model.test_cfg.mode is 'slide', but the inferencer takes images whole: set it to "
+            "'whole', or segment large images with tools/test.py or mmseg's inference_model."
         )
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ..clip.frozen_clip import pad_to_multiple
 from ..ops.resize import resize, resize_by
-from .tta import LogitTTAModel
+from ..utils.checks import check_whole
+from .tta import SIDE, LogitTTAModel
 
 
 @MODELS.register_module()
@@ -35,9 +36,9 @@ class LongSideTTAModel(LogitTTAModel):
         scales: Sequence[float] = (1.0, 0.75),
         **kwargs,
     ) -> None:
+        check_whole('LongSideTTAModel.size', size, SIDE)
         super().__init__(module, size, scales, **kwargs)
         self.size = size
-        self.scales = tuple(scales)
 
     def _multi_scale_logits(
         self, images: list[Tensor], shapes: Sequence[tuple[int, int]]
@@ -65,9 +66,6 @@ class LongSideTTAModel(LogitTTAModel):
         view = image if sides == tuple(image.shape[2:]) else _scale(image, scale)
         # Padded before it is mirrored: the patches of both see the same pixels.
         return self._view_logits(pad_to_multiple(view, self.module.backbone.patch_size)), sides
-
-    def _patch_logits(self, views: Tensor) -> Tensor:
-        return self.module.lowres_logits(views)
 
 
 def _scale(image: Tensor, factor: float) -> Tensor:

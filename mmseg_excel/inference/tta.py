@@ -34,12 +34,15 @@ class LogitTTAModel(BaseTTAModel):
     loads and packs images as they are. Views of one size run as one batch, for all images of the
     data batch; a view and its mirror are averaged before they are resized, which is exact.
 
+    Large photographs that windows slide over (``model.test_cfg.mode='slide'``) take ``size=None``:
+    views have the image's own size times each scale, and logits of their pixels are averaged.
+
     A pipeline with ``TestTimeAug`` works too: its views are predicted one by one and merged.
 
     Args:
         module: The segmentor, or its config. For views made here it has
-            ``lowres_logits(inputs)``: (B, 3, S, S) -> (B, n+1, g, g).
-        size: Side of the view at scale 1, in pixels.
+            ``lowres_logits(inputs)``: (B, 3, S, S) -> (B, n+1, g, g), and ``encode_decode``.
+        size: Side of the view at scale 1, in pixels; None for the image's own height and width.
         scales: Factors of ``size``.
         flip: Whether each view has a mirrored one.
         post_processor: Config of a callable ``(image, probabilities) -> probabilities`` such as
@@ -54,13 +57,14 @@ class LogitTTAModel(BaseTTAModel):
     def __init__(
         self,
         module: dict | nn.Module,
-        size: int = 320,
+        size: int | None = 320,
         scales: Sequence[float] = (1.0, 0.7, 1.2, 1.5),
         flip: bool = True,
         post_processor: dict | None = None,
         **kwargs,
     ) -> None:
-        check_whole('LogitTTAModel.size', size, SIDE)
+        if size is not None:
+            check_whole('LogitTTAModel.size', size, SIDE)
         check_sequence('LogitTTAModel.scales', scales)
         for scale in scales:
             check_number('LogitTTAModel.scales', scale, '(0, 100]')
@@ -72,7 +76,8 @@ class LogitTTAModel(BaseTTAModel):
                 f'LogitTTAModel.module is a {type(module).__name__}, but must be a segmentor.'
             )
         super().__init__(module, **kwargs)
-        self.sides = [round(size * scale) for scale in scales]
+        self.scales = tuple(scales)
+        self.sides = None if size is None else [round(size * scale) for scale in scales]
         self._check_sides()
         self.flip = flip
         self.post_processor = build_optional(MODELS, 'LogitTTAModel.post_processor', post_processor)
@@ -149,6 +154,8 @@ class LogitTTAModel(BaseTTAModel):
         self, images: list[Tensor], shapes: Sequence[tuple[int, int]]
     ) -> list[Tensor]:
         """Per image, logits (n+1, H, W) averaged over all views."""
+        if self.sides is None:
+            return list(map(self._own_size_logits, images, shapes))
         per_side = [
             self._view_logits(torch.cat([resize(image, (side, side)) for image in images]))
             for side in self.sides
@@ -158,14 +165,29 @@ class LogitTTAModel(BaseTTAModel):
             for i, shape in enumerate(shapes)
         ]
 
+    def _own_size_logits(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Logits (n+1, H, W) of one image (1, 3, H, W), averaged over views like itself."""
+        sizes = ([max(round(side * s), 1) for side in image.shape[2:]] for s in self.scales)
+        views = (resize(image, size) for size in sizes)
+        return mean_of_resized([self._view_logits(view) for view in views], shape)[0]
+
     def _view_logits(self, views: Tensor) -> Tensor:
         """Logits of views (B, 3, S, S), averaged with those of their mirrors, (B, n+1, g, g)."""
+        logits_of = self.module.encode_decode if self.sides is None else self.module.lowres_logits
         if not self.flip:
-            return self.module.lowres_logits(views)
-        plain, mirrored = self.module.lowres_logits(torch.cat([views, views.flip(-1)])).chunk(2)
+            return logits_of(views)
+        plain, mirrored = logits_of(torch.cat([views, views.flip(-1)])).chunk(2)
         return (plain + mirrored.flip(-1)) / 2
 
     def _check_sides(self) -> None:
+        if self.sides is None:
+            return
+        if hasattr(self.module, 'lowres_logits') and self.module.test_cfg.get('mode') == 'slide':
+            raise BadInput(
+                f"model.test_cfg.mode is 'slide', but {type(self).__name__} shrinks images to "
+                'views of a given size: set tta_model.type=LogitTTAModel and tta_model.size=None, '
+                "for views of the images' own sizes."
+            )
         patch_size = getattr(getattr(self.module, 'backbone', None), 'patch_size', 1)
         for side in self.sides:
             check_whole('LogitTTAModel.size times one of its scales', side, SIDE)

@@ -19,7 +19,7 @@ from ..utils.room import Room, sibling
 from . import ranges
 from .affinity import last_attention
 from .pseudo_label import refine_tagged, stretched
-from .room_checks import check_attention
+from .room_checks import check_attention, check_windows
 from .settings import Settings
 from .tag_segmentor import TagSegmentor
 from .tags import Tags
@@ -47,7 +47,7 @@ class GridScores:
     """Scores of a batch at the patches.
 
     Attributes:
-        scores: (B, K, g_h, g_w), K the most tags an image has.
+        scores: (B, K, g_h, g_w), K the most tags an image has; of pixels where windows slide.
         tags: The tags of the images, in the order that decides ties.
         background_power: t of the background's score (1 - max)^t.
     """
@@ -111,7 +111,11 @@ class HalfScoreLabeler(Room):
             tags: Of the images.
         """
         refined = refine_tagged(maps, attention, tags, self.box_threshold)
-        return GridScores(stretched(refined), tags, self.background_power)
+        return self.labels_of(stretched(refined), tags)
+
+    def labels_of(self, scores: Tensor, tags: Tags) -> GridScores:
+        """What labels come from; both as :class:`GridScores` has them."""
+        return GridScores(scores, tags, self.background_power)
 
 
 @MODELS.register_module()
@@ -135,6 +139,7 @@ class CLIPES(TagSegmentor):
         super().__init__(**rooms)
         check_whole('CLIPES.attention_layers', attention_layers, '[1, 256]')
         check_attention(self, 'attention_layers', attention_layers)
+        check_windows(self)
         self.attention_layers = attention_layers
 
     @property
@@ -196,6 +201,10 @@ class CLIPES(TagSegmentor):
         """Ties fall to the class that is named first, if ``gt_tags`` has their ``order``."""
         orders = [sample.gt_tags.get('order') for sample in data_samples]
         return [None if order is None else order.tolist() for order in orders]
+
+    def scores_in(self, pseudo: GridScores, size: Sequence[int]) -> Tensor:
+        """What scores say of the pixels of inputs, see :meth:`TagSegmentor.scores_in`."""
+        return resize(pseudo.scores, size)
 
     def scores_at_pixels(
         self, pseudo: GridScores, index: int, sample: SegDataSample

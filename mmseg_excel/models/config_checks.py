@@ -19,22 +19,45 @@ from ..utils.checks import (
 from .input_checks import LONGEST_SIDE
 
 SIDE = f'[1, {LONGEST_SIDE}]'
+WINDOW = ('crop_size', 'stride')
 
 
 def check_test_cfg(test_cfg: Mapping, sources: Sequence[str]) -> None:
-    """Refuse settings that would be ignored, such as mmseg's sliding windows.
+    """Refuse settings that cannot be, or that nothing would read.
 
     Raises:
         BadInput: Names the setting and the way out.
     """
-    if isinstance(test_cfg, Mapping) and test_cfg.get('mode') == 'slide':
-        raise BadInput(
-            "model.test_cfg.mode is 'slide', but there are no sliding windows: images of "
-            "any size are taken as a whole: set it to 'whole' or leave it out."
-        )
-    check_keys('model.test_cfg', test_cfg, ('source', 'mode'))
+    check_keys('model.test_cfg', test_cfg, ('source', 'mode', *WINDOW))
     check_choice('model.test_cfg.source', test_cfg.get('source', sources[0]), sources)
-    check_choice('model.test_cfg.mode', test_cfg.get('mode', 'whole'), ('whole',))
+    check_choice('model.test_cfg.mode', test_cfg.get('mode', 'whole'), ('whole', 'slide'))
+    if test_cfg.get('mode') == 'slide':
+        _check_windows(test_cfg)
+        return
+    for name in WINDOW:
+        if name in test_cfg:
+            raise BadInput(
+                f"model.test_cfg.{name} is set, but images are taken whole: set mode='slide', or "
+                'leave it out.'
+            )
+
+
+def _check_windows(test_cfg: Mapping) -> None:
+    for name in WINDOW:
+        if name not in test_cfg:
+            raise BadInput(
+                f"model.test_cfg.mode is 'slide', which needs {name}, (height, width) in pixels: "
+                "set it, or set mode='whole'."
+            )
+        check_sequence(f'model.test_cfg.{name}', test_cfg[name], length=2)
+        for side in test_cfg[name]:
+            check_whole(f'model.test_cfg.{name}', side, SIDE)
+    for stride, crop in zip(test_cfg['stride'], test_cfg['crop_size'], strict=True):
+        if stride > crop:
+            raise BadInput(
+                f'model.test_cfg.stride is {shown(test_cfg["stride"])}, which leaves gaps between '
+                f'windows of {shown(test_cfg["crop_size"])} pixels: set it to at most that.'
+            )
 
 
 def check_train_cfg(train_cfg: Mapping | None) -> None:

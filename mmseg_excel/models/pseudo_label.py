@@ -113,6 +113,10 @@ class PseudoLabeler(Room):
         """
         refined = refine_tagged(maps, attention, tags, self.box_threshold, affinity)
         scores = self.pixel_adaptive(images, score_stack(refined, images.shape[2:]))
+        return self.labels_of(scores, tags)
+
+    def labels_of(self, scores: Tensor, tags: Tags) -> PseudoLabels:
+        """Label pixels by their highest score; both as :class:`PseudoLabels` has them."""
         winners = scores.max(dim=1).indices  # argmax is many times slower on a CPU
         labels = tags.labels().gather(1, winners.flatten(1)).view_as(winners)
         return PseudoLabels(labels, scores, tags)

@@ -32,6 +32,17 @@ def check_neck(model: nn.Module) -> None:
         _at_most(f'SVCNeck.{setting}', value, model.backbone.num_layers, _blocks(model))
 
 
+def check_windows(model: nn.Module) -> None:
+    """Refuse sliding windows that cut patches, for methods that see whole ones alone."""
+    patch = model.backbone.patch_size
+    for side in model.test_cfg.get('crop_size', ()):
+        if side % patch:
+            raise BadInput(
+                f'model.test_cfg.crop_size has a side of {side} pixels, but {model.NAME} sees '
+                f'whole patches: choose multiples of {patch}.'
+            )
+
+
 def check_trained_rooms(model: nn.Module) -> None:
     """Refuse an adapter and a decoder that do not fit CLIP, each other and the classes."""
     clip, adapter, num_labels = model.backbone, model.adapter, model.num_classes

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..clip.frozen_clip import CLIPTrace, FrozenCLIP, pad_to_multiple
 from ..ops.resize import resize
+from ..ops.windows import Windows
 from ..utils.bad_input import BadInput
 from ..utils.building import build
 from ..utils.checks import check_flag, shown
@@ -60,7 +61,8 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         train_cfg: Unused; mmseg's tools set it.
         test_cfg: ``source``, one of ``SOURCES``: where predictions come from; the first one is the
             default. ``'cam'`` is training-free: the image's tags choose the classes. mmseg's
-            ``mode`` may be ``'whole'``; there are no sliding windows.
+            ``mode``: ``'whole'`` (default), or ``'slide'`` with ``crop_size`` and ``stride``, both
+            (height, width): what is said of overlapping windows is averaged.
         pretrained: Unused; mmseg's ``init_model`` sets it to None.
 
     Raises:
@@ -238,6 +240,14 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
 
     # Answers -----------------------------------------------------------------------------------
 
+    def windows(self, inputs: Tensor) -> Windows | None:
+        """The windows that slide over images (B, 3, H, W); None if these are taken whole."""
+        if self.test_cfg.get('mode') != 'slide':
+            return None
+        windows = Windows(tuple(self.test_cfg['crop_size']), tuple(self.test_cfg['stride']))
+        size = tuple(inputs.shape[2:])
+        return None if windows.within(size) == size else windows
+
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """Raise: nothing is trained here."""
         raise BadInput(f'{type(self).__name__} trains nothing: test it, or export its labels.')
@@ -352,9 +362,26 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         """
         check_flag('dynamic', dynamic)
         tags = self.tags_of(inputs, data_samples)
+        windows = self.windows(inputs)
+        if windows is None:
+            return self.whole_labels(inputs, tags, dynamic)
+        scores = windows.average(lambda cut: self._window_scores(cut, tags, dynamic), inputs)
+        return self.pseudo_labeler.labels_of(scores, tags)
+
+    def whole_labels(self, inputs: Tensor, tags: Tags, dynamic: bool) -> PseudoLabels:
+        """Label the pixels of images (B, 3, S, S) that are taken whole."""
         reading = self.extract_feat(inputs)
         relation = self.image_relation(reading) if dynamic else None
         return self.label(self.maps(reading, tags, relation), reading, inputs, tags, relation)
+
+    def _window_scores(self, windows: Tensor, tags: Tags, dynamic: bool) -> Tensor:
+        """Scores at the pixels of windows (k * B, 3, h, w) of B images."""
+        own_tags = tags.repeated(len(windows) // len(tags.classes))
+        return self.scores_in(self.whole_labels(windows, own_tags, dynamic), windows.shape[2:])
+
+    def scores_in(self, pseudo: PseudoLabels, size: Sequence[int]) -> Tensor:
+        """What scores say of the pixels of inputs of a size, (B, K', *size)."""
+        return pseudo.scores
 
     def image_relation(self, reading: Any) -> Tensor:
         """Relation logits of each image by itself, (B, P, P).

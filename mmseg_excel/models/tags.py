@@ -31,6 +31,12 @@ class Tags:
         """Labels of the background and the tags, (B, 1 + K); -1 behind an image's own."""
         return F.pad(torch.where(self.present, self.classes + 1, -1), (1, 0))
 
+    def repeated(self, times: int) -> Tags:
+        """The tags of a batch that holds these images so many times, one whole after the other."""
+        return Tags(
+            self.classes.repeat(times, 1), self.present.repeat(times, 1), self.counts * times
+        )
+
 
 def pack_tags(
     multi_hot: Sequence[Sequence[float]],

@@ -140,8 +140,8 @@ class TrainedSegmentor(TagSegmentor):
         check_samples(data_samples, len(inputs))
         check_shapes(data_samples)
         self._check_class_names(data_samples or ())
-        if data_samples is None:
-            return self.postprocess_result(self.encode_decode(inputs))
+        if data_samples is None or self.windows(inputs) is not None:
+            return self.postprocess_result(self.encode_decode(inputs), data_samples)
         return self.segment(self.extract_feat(inputs, for_labels=False), inputs, data_samples)
 
     def segment(
@@ -159,6 +159,13 @@ class TrainedSegmentor(TagSegmentor):
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Logits at the size of the inputs, (B, n+1, height, width)."""
+        windows = self.windows(inputs)
+        if windows is None:
+            return self.whole_logits(inputs)
+        return windows.average(self.whole_logits, inputs)
+
+    def whole_logits(self, inputs: Tensor) -> Tensor:
+        """Logits of images that are taken whole, at their size, (B, n+1, height, width)."""
         logits = self.lowres_logits(inputs)
         return resize(self.unpadded(logits, inputs.shape[2:]), inputs.shape[2:])
 

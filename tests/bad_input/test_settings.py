@@ -26,7 +26,7 @@ from mmseg_excel.engine import (
     WarmupPolyLR,
     compile_hook,
 )
-from mmseg_excel.inference import LogitTTAModel
+from mmseg_excel.inference import LogitTTAModel, LongSideTTAModel
 from mmseg_excel.inference.inferencer import TagInferencer
 from mmseg_excel.inference.loading import read_config
 from mmseg_excel.models import (
@@ -294,7 +294,7 @@ ROOMS = [
         'LogitTTAModel',
         lambda **settings: LogitTTAModel(toy_model(), **settings),
         dict(
-            size=whole('[1, 4096]', 0, -64, 10**6),
+            size=optional_whole('[1, 4096]', 0, -64, 10**6),
             scales=((None, [], 1.0, '1', [0], [-1], [NAN], [INF], ['1'], [True]), 'must be'),
             flip=flag(),
             post_processor=(('DenseCRF', 3, {}, dict(iterations=3)), "a dict with a 'type'"),
@@ -467,6 +467,10 @@ def toy_model():
     return MODELS.build(toy_config().model).eval()
 
 
+def slide(**settings):
+    return dict(mode='slide', crop_size=(64, 64), stride=(32, 32)) | settings
+
+
 def built_with(room, **settings):
     """Build the toy segmentor with other settings of a room, or None of it."""
     config = copy.deepcopy(toy_config()).model
@@ -605,10 +609,16 @@ SEGMENTOR = [
             (3, 'model.test_cfg is 3, but must be a dict'),
             (dict(source='cams'), "model.test_cfg.source is 'cams', but must be one of 'decoder'"),
             (dict(source=None), 'model.test_cfg.source is None'),
-            (dict(mode='slide'), 'no sliding windows.*leave it out'),
-            (dict(mode='slide', stride=(32, 32), crop_size=(64, 64)), 'no sliding windows'),
+            (dict(mode='slide'), "mode is 'slide', which needs crop_size.*mode='whole'"),
+            (dict(mode='slide', crop_size=(64, 64)), "mode is 'slide', which needs stride"),
+            (slide(stride=(80, 64)), 'stride is .*gaps between windows .* at most that'),
+            (slide(stride=(0, 64)), 'model.test_cfg.stride is 0'),
+            (slide(stride=32), 'model.test_cfg.stride is 32'),
+            (slide(crop_size=(64,)), 'model.test_cfg.crop_size is .64'),
+            (slide(crop_size=(64, 64.0)), 'model.test_cfg.crop_size is 64.0'),
+            (slide(crop_size=(10**6, 64)), 'model.test_cfg.crop_size is 1000000'),
             (dict(mode='hole'), "model.test_cfg.mode is 'hole'"),
-            (dict(stride=(32, 32)), "model.test_cfg has the key 'stride'"),
+            (dict(stride=(32, 32)), 'model.test_cfg.stride is set, but images are taken whole'),
             (dict(sorce='cam'), "model.test_cfg has the key 'sorce'"),
         )
     ),
@@ -661,8 +671,20 @@ SEGMENTOR = [
     ),
     refused(
         'views by sliding windows',
-        lambda: LogitTTAModel(dict(toy_config().model, test_cfg=dict(mode='slide'))),
-        'no sliding windows',
+        lambda: LogitTTAModel(dict(toy_config().model, test_cfg=slide())),
+        "mode is 'slide', but LogitTTAModel shrinks .* tta_model.size=None",
+    ),
+    refused(
+        'windows that cut patches',
+        lambda: MODELS.build(
+            dict(read_config('clip_es_toy').model, test_cfg=slide(crop_size=(64, 60)))
+        ),
+        'crop_size has a side of 60 pixels, but CLIP-ES sees whole patches: .* multiples of 8',
+    ),
+    refused(
+        'views of no size that keep proportions',
+        lambda: LongSideTTAModel(toy_model(), size=None),
+        'LongSideTTAModel.size is None',
     ),
     refused(
         'loop with another post-processor',
