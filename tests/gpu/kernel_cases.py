@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mmseg_excel.densecrf.engines import lattice
+from mmseg_excel.densecrf.engines.kernel import Kernel
+from mmseg_excel.densecrf.engines.torch_engine import mean_field
 from mmseg_excel.ops import attention as plain_attention
 from mmseg_excel.ops import boxes as plain_boxes
-from mmseg_excel.ops.kernels import attention, boxes, pixel_adaptive
+from mmseg_excel.ops.kernels import attention, boxes, pixel_adaptive, row_sums
 from mmseg_excel.ops.pixel_adaptive import PixelAdaptiveRefinement, padded_for
+from mmseg_excel.ops.row_sums import plain_row_sums
 
 from ..tolerance import assert_near
 
+CHANNELS = [1, 8, 21, 81]
 SIZES = [(1, 1), (1, 7), (5, 1), (9, 4)]
 
 
@@ -76,3 +81,36 @@ def test_attention_summed_over_heads(tokens, width, dtype):
     for a, b, parts in ((q, k, 1), (heads, heads, 3)):
         ours = attention.summed(a, b, attention.log_sums(a, b), 1 / parts)
         assert_near(ours, plain_attention.sum_heads(a.float(), b.float(), parts))
+
+
+@pytest.mark.parametrize('channels', CHANNELS)
+def test_sums_of_as_many_rows(channels):
+    values, rows = torch.rand(50, channels), torch.randint(50, (70, 3))
+    weights = torch.rand(70, 3)
+    expected = plain_row_sums(values, rows, weights)
+    torch.testing.assert_close(row_sums.row_sums(values, rows, weights, None), expected)
+
+
+@pytest.mark.parametrize('channels', CHANNELS)
+def test_sums_of_more_rows_and_fewer(channels):
+    values, rows, weights = torch.rand(50, channels), torch.randint(50, (90,)), torch.rand(90)
+    starts = torch.cat([torch.tensor([0, 0]), torch.randint(90, (60,)), torch.tensor([90, 90])])
+    starts = starts.sort().values
+    expected = plain_row_sums(values, rows, weights, starts)
+    torch.testing.assert_close(row_sums.row_sums(values, rows, weights, starts), expected)
+
+
+def test_densecrf(monkeypatch):
+    images = torch.randint(0, 256, (2, 9, 13, 3), dtype=torch.uint8)
+    given = images, 3 * torch.rand(2, 5, 9, 13), [Kernel(1, 3), Kernel(67, 4, 3)], 3
+    expected = mean_field(*given)
+    calls = []
+
+    def by_kernel(values, rows, weights, starts=None):
+        calls.append(len(rows))
+        return row_sums.row_sums(values, rows, weights, starts)
+
+    monkeypatch.setattr(lattice, 'row_sums', by_kernel)
+    torch.testing.assert_close(mean_field(*given), expected)
+    # Norms and three iterations, each of splat, slice and 3 or 6 blurs.
+    assert len(calls) == 4 * (5 + 8)

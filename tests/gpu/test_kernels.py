@@ -13,7 +13,7 @@ triton = pytest.importorskip('triton', reason='Triton is not installed')
 
 ARCHITECTURES = {80: 'A100', 90: 'H100'}
 SCALARS = dict(scale='fp32', share='fp32', colour_scale='fp32')
-INTEGERS = dict(dilations='*i32', planes='*i32')
+INTEGERS = dict(dilations='*i32', planes='*i32', rows='*i64', starts='*i64')
 BYTES = dict(confident='*u8', covered='*u8')
 TYPES = SCALARS | INTEGERS | BYTES
 
@@ -29,7 +29,7 @@ def test_in_the_interpreter():
 
 def kernels() -> dict[str, tuple]:
     """Each kernel with its constants, the type of its tensors, and its options."""
-    from mmseg_excel.ops.kernels import attention, boxes, pixel_adaptive
+    from mmseg_excel.ops.kernels import attention, boxes, pixel_adaptive, row_sums
 
     tiles = dict(TILE=attention.TILE, FEATURES=attention.FEATURES)
     warps = dict(num_warps=attention.WARPS)
@@ -43,6 +43,10 @@ def kernels() -> dict[str, tuple]:
     for kind in ('fp32', 'fp16', 'bf16'):
         for kernel in (attention.log_sums_kernel, attention.summed_kernel):
             cases[f'{kernel.__name__} {kind}'] = (kernel, tiles, f'*{kind}', warps)
+    for each in (0, 3, 6):
+        for wide in (32, 128):
+            tile = dict(EACH=each, CHANNELS=wide, BLOCK=row_sums.TILE // wide)
+            cases[f'row sums of {each}, {wide}'] = (row_sums.row_sums_kernel, tile, '*fp32', {})
     return cases
 
 
@@ -65,7 +69,7 @@ def _type_of(argument: str, constants: dict, tensors: str) -> str:
         return 'constexpr'
     if argument in ('a', 'b'):
         return tensors
-    floats = ('sums', 'summed', 'images', 'position', 'weights', 'scores')
+    floats = ('sums', 'summed', 'images', 'position', 'weights', 'scores', 'values')
     return TYPES.get(argument, '*fp32' if argument in floats else 'i32')
 
 

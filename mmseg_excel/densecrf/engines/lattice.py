@@ -1,4 +1,4 @@
-"""The permutohedral lattice, in plain PyTorch: the filter of DenseCRF on any device.
+"""The permutohedral lattice, in PyTorch: the filter of DenseCRF on any device.
 
 Adams, Baek and Davis, "Fast High-Dimensional Filtering Using the Permutohedral Lattice" (2010).
 Points are placed on the lattice by pydensecrf's own operations in fp32, one by one in its order, so
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ...ops.row_sums import row_sums
 
 MOST_KEYS = 2**62
 WIDEST = 2**15  # pydensecrf counts in 16 bits
@@ -54,37 +56,20 @@ class PermutohedralLattice:
         Returns:
             The same shape.
         """
-        sources, segments, weights = self._splat
-        lattice = _sums_of_rows(values, sources, weights, segments)
+        sources, weights, starts = self._splat
+        lattice = row_sums(values, sources, weights, starts)
         for rows, weights in self._blurs:
-            lattice = _sums_of_rows(lattice, rows, weights)
-        return _sums_of_rows(lattice, self._vertices, self._slice_weights)
-
-
-def _sums_of_rows(
-    values: Tensor, rows: Tensor, weights: Tensor, starts: Tensor | None = None
-) -> Tensor:
-    """Weighted sums of rows, each added up in its order: all that the lattice does.
-
-    Args:
-        values: (N, C).
-        rows: Which rows make each of M sums, (M, K), or, with `starts`, one after the other, (E,).
-        weights: Of the rows, of the same shape.
-        starts: Where each sum's rows start, (M,).
-
-    Returns:
-        (M, C).
-    """
-    return F.embedding_bag(rows, values, starts, mode='sum', per_sample_weights=weights)
+            lattice = row_sums(lattice, rows, weights)
+        return row_sums(lattice, self._vertices, self._slice_weights)
 
 
 def _sorted_by_vertex(
     vertices: Tensor, weights: Tensor, num_points: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """For the splat: the points around each lattice point, where they start, and their weights."""
+    """For the splat: points around one lattice point after the other, weights, and their starts."""
     ordered, order = vertices.flatten().sort(stable=True)
-    starts = torch.searchsorted(ordered, torch.arange(num_points, device=vertices.device))
-    return order // vertices.shape[1], starts, weights.flatten()[order]
+    starts = torch.searchsorted(ordered, torch.arange(num_points + 1, device=vertices.device))
+    return order // vertices.shape[1], weights.flatten()[order], starts
 
 
 def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
