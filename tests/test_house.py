@@ -12,7 +12,16 @@ PACKAGE = Path(__file__).parents[1] / 'mmseg_excel'
 # From the ground up: a floor imports itself and what lies below.
 FLOORS = (
     *('utils', 'ops', 'clip', 'text', 'models', 'datasets', 'densecrf', 'evaluation'),
-    *('inference', 'export', 'engine', 'ablation', 'visualization', 'app', 'commands'),
+    *(
+        'inference',
+        'export',
+        'engine',
+        'ablation',
+        'visualization',
+        'app',
+        'reproduction',
+        'commands',
+    ),
 )
 EVERYWHERE = 'version'
 MOST_LINES = 40

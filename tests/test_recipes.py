@@ -74,6 +74,11 @@ def test_all_phases_train_with_rising_learning_rate(unbroken):
     assert rates == pytest.approx([1e-9, 2.0e-5, 4.0e-5, 6.0e-5, 8.0e-5], rel=1e-3)
 
 
+def test_training_opened_no_mask_of_its_images(folder, unbroken):
+    noted = json.loads((folder / 'unbroken/masks_opened.json').read_text())
+    assert noted == dict(of_training_images=[], of_other_images=sorted(VAL))
+
+
 def test_checkpoints_are_small_and_know_their_origin(folder, unbroken):
     path = folder / 'unbroken' / f'iter_{MAX_ITERS}.pth'
     assert path.stat().st_size < 30e6
