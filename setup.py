@@ -24,7 +24,26 @@ setup(
     description='ExCEL: weakly supervised semantic segmentation from image tags, for MMSeg',
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
+    author='The authors of mmseg_excel',
     license='Apache-2.0',
+    license_files=['LICENSE'],
+    project_urls={'Paper': 'https://arxiv.org/abs/2503.20826'},
+    keywords=[
+        *('weakly supervised semantic segmentation', 'image tags', 'CLIP', 'ExCEL', 'WeCLIP'),
+        *('CLIP-ES', 'MMSegmentation', 'DenseCRF', 'pseudo labels'),
+    ],
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+        'Typing :: Typed',
+    ],
     python_requires='>=3.10',
     # `mmseg_excel/configs` links to `configs/`, so the recipes ship inside the wheel and
     # `from mmseg_excel.configs.excel_voc import *` works in editable installs too.
@@ -65,6 +84,11 @@ setup(
         **OPTIONAL,
         'all': sorted(sum(OPTIONAL.values(), [])),
         # The page is tested, in Chromium where there is one.
-        'dev': ['pytest>=8', 'pytest-timeout', 'pytest-xdist', 'ruff>=0.6', 'selenium'],
+        'dev': [
+            *('pytest>=8', 'pytest-cov', 'pytest-timeout', 'pytest-xdist', 'selenium'),
+            *('mypy', 'ruff>=0.6'),
+        ],
+        # `make docs`
+        'docs': ['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26'],
     },
 )
