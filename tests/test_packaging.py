@@ -71,8 +71,7 @@ def test_installing_touches_no_opencv(wheel):
 def test_a_config_elsewhere_inherits_in_one_line(tmp_path):
     config = tmp_path / 'mine.py'
     config.write_text(
-        'import pytest
-from mmengine.config import read_base\n'
+        'from mmengine.config import read_base\n'
         'with read_base():\n'
         '    from mmseg_excel.configs.excel_coco import *\n'
         'model.neck.update(num_layers=3)\n'
