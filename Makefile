@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint coverage test-matrix docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/python tools/demo.py
@@ -17,6 +17,19 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Lines that only the tests' own subprocesses run are not counted.
+coverage: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+	    --cov mmseg_excel --cov-report term --cov-report html:work_dirs/coverage
+
+test-matrix:
+	tools/test_matrix.sh
+
+# Into site/, without a network after the installation. The announcement it leaves out is MkDocs'.
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # Installed once, and again only when the requirements change.
 $(VENV)/installed: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -27,4 +40,4 @@ $(VENV)/installed: setup.py
 	touch $@
 
 clean:
-	rm -rf $(VENV) work_dirs data/toy
+	rm -rf $(VENV) work_dirs data/toy site

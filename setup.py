@@ -89,6 +89,6 @@ setup(
             *('mypy', 'ruff>=0.6'),
         ],
         # `make docs`
-        'docs': ['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26'],
+        'docs': ['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff>=0.6'],
     },
 )

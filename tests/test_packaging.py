@@ -57,7 +57,7 @@ def test_the_wheel_is_enough(wheel, tmp_path):
         ).stdout
 
     assert 'make-toy-world' in run('--help')
-    run('make-toy-world', 'toy', '--size', '8', '--train', '2', '--val', '1')
+    run('make-toy-world', 'toy', '--size', '32', '--train', '2', '--val', '1')
     assert len(list((tmp_path / 'toy/VOC2012/JPEGImages').iterdir())) == 3
 
 

@@ -15,9 +15,9 @@ class COCOTagsDataset(TaggedSegDataset):
 
     Args:
         ann_file: List of image names, e.g. ``'ImageSets/train.txt'``.
-        tag_source: Default: ``dict(type='TableTags', file='tags/train.json')``.
         way_out: See :class:`TaggedSegDataset`.
-        **kwargs: Of :class:`TaggedSegDataset`.
+        **kwargs: Of :class:`TaggedSegDataset`. Recipes set
+            ``tag_source=dict(type='TableTags', file='tags/train.json')``.
     """
 
     METAINFO = dict(
