@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import init_dist
 from mmseg.registry import DATASETS, MODELS
 from mmseg.utils import register_all_modules
 
@@ -18,6 +16,7 @@ from ..models.tag_segmentor import TagSegmentor
 from ..utils.cli import bad_input_exits
 from ..utils.config_errors import setting_up
 from ..utils.config_parts import check_parts
+from ..utils.distributed import join_processes
 from ..utils.runner_config import read_config
 
 
@@ -27,14 +26,6 @@ def split_without_masks(cfg: Config, split: str) -> Config:
     dataset.data_prefix.pop('seg_map_path', None)
     dataset.update(pipeline=cfg.test_pipeline, test_mode=True)
     return dataset
-
-
-def join_processes(cfg: Config) -> None:
-    """Connect the processes of a launcher; MMEngine knows only those with a GPU each."""
-    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
-        torch.distributed.init_process_group('gloo')
-    elif cfg.launcher != 'none':
-        init_dist(cfg.launcher, **cfg.env_cfg.dist_cfg)
 
 
 def label_crf(cfg: Config) -> DenseCRF:

@@ -15,6 +15,7 @@ from ..utils.checkpoints import read_tensors
 from ..utils.cli import bad_input_exits, bad_input_exits_while_working
 from ..utils.config_errors import setting_up
 from ..utils.config_parts import check_parts
+from ..utils.distributed import join_processes, unwrapped
 from ..utils.runner_config import augment_at_test_time, read_config
 
 
@@ -50,7 +51,7 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 def build_runner(cfg: Config) -> Runner:
     runner = Runner.from_cfg(cfg)
     if cfg.load_from is None:
-        getattr(runner.model, 'module', runner.model).encode_classes()
+        unwrapped(runner.model).encode_classes()
     _ = runner.test_loop  # reads and checks the data
     return runner
 
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         check_parts(cfg, 'model', 'test_dataloader.dataset', 'test_evaluator', 'test_cfg')
         if args.checkpoint is None:
             check_untrained(cfg)
+        join_processes(cfg)
         new = not os.path.exists(cfg.work_dir)
         with gone_if_refused(cfg.work_dir, new), setting_up(cfg):
             apply_arguments(cfg, args)

@@ -15,7 +15,7 @@ from ..utils.cli import bad_input_exits, bad_input_exits_while_working
 from ..utils.config_errors import setting_up
 from ..utils.config_parts import check_parts
 from ..utils.determinism import set_randomness
-from ..utils.distributed import unwrapped
+from ..utils.distributed import join_processes, unwrapped
 from ..utils.runner_config import read_config
 
 NEEDED = ('model', 'train_dataloader.dataset', 'train_cfg', 'optim_wrapper.optimizer')
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
         if args.amp:
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        join_processes(cfg)
         # The hook does the same, but when the work dir has been written to already.
         claim = claim_run(cfg, cfg.work_dir, cfg.resume, cfg.get('load_from'))
         with gone_if_refused(cfg.work_dir, claim.new):

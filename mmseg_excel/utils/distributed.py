@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import torch
-from mmengine.dist import get_world_size, is_distributed
+from mmengine.config import Config
+from mmengine.dist import get_world_size, init_dist, is_distributed
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+
+
+def join_processes(cfg: Config) -> None:
+    """Connect the processes of ``cfg.launcher``, before they share out files and data.
+
+    On a machine without a GPU torchrun's are connected by gloo: MMEngine connects only those that
+    have a GPU each, and tells DDP that the model is there.
+    """
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
+        )
+    elif cfg.launcher != 'none':
+        init_dist(cfg.launcher, **cfg.get('env_cfg', {}).get('dist_cfg', {}))
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
