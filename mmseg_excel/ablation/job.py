@@ -117,7 +117,8 @@ def training_split(cfg: Config) -> dict:
 
 def _map_scores(model: TagSegmentor, cfg: Config) -> dict[str, float]:
     def predict(inputs: torch.Tensor, samples: list[SegDataSample]) -> list[SegDataSample]:
-        tags = model.tags_of(inputs, samples)
+        model.tags_of(inputs, samples)  # names an image without tags
+        tags = torch.stack([sample.gt_tags.multi_hot for sample in samples])
         maps = model.class_activation_maps(inputs, tags)
         for image_maps, hot, sample in zip(maps, tags, samples, strict=True):
             content = model.unpadded(image_maps[None], content_of(inputs.shape[2:], sample))[0]

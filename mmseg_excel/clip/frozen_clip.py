@@ -61,7 +61,7 @@ class FrozenCLIP(Room):
         model: str = 'ViT-B-16-quickgelu',
         pretrained: str = 'openai',
         half_positions: bool = False,
-        init_cfg=None,
+        init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_text('FrozenCLIP.model', model)
@@ -116,7 +116,7 @@ class FrozenCLIP(Room):
         """Build the matching text encoder from the same weights, on the CPU."""
         return load_clip(self.model, self.pretrained).text_encoder()
 
-    def _apply(self, fn, recurse: bool = True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FrozenCLIP:
         """Move the unregistered tower along with the module."""
         self.tower._apply(fn)
         self._quick = self._quick_mlps()

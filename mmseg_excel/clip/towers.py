@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -140,7 +141,9 @@ class TextEncoder:
             every cache key.
     """
 
-    def __init__(self, tower: nn.Module, tokenizer, fingerprint: str) -> None:
+    def __init__(
+        self, tower: nn.Module, tokenizer: Callable[..., Tensor], fingerprint: str
+    ) -> None:
         self.tower = tower
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
@@ -250,7 +253,7 @@ def _check_name(setting: str, value: object, wanted: str) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be {wanted}.')
 
 
-def _tokenizer_identity(tokenizer: Callable[[list[str]], Tensor]) -> dict:
+def _tokenizer_identity(tokenizer: Any) -> dict:
     """Its vocabulary, and what it makes of a text that is too long and full of odd characters."""
     words = getattr(tokenizer, 'encoder', None) or tokenizer.tokenizer.get_vocab()
     probe = 'A clean <b>origami</b> caf\u00e9, \u2019t 12_3! ' * 40

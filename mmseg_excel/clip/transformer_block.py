@@ -28,8 +28,8 @@ class BlockTrace:
 
     output: Tensor
     out_proj: nn.Linear
-    qkv: Tensor | None
-    attended: Tensor | None
+    qkv: Tensor
+    attended: Tensor
     attention: Tensor | None
 
     def drop_inner(self) -> None:

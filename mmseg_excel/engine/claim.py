@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -130,7 +131,7 @@ def _recipe_notes(path: Path, checkpoint: dict, cfg: Config) -> list[str]:
     return [f'Resumed by another recipe: {changed}.']
 
 
-def _parsed(stored: object) -> dict:
+def _parsed(stored: Any) -> dict:
     try:
         recipe = json.loads(stored)
         if not isinstance(recipe, dict):

@@ -80,7 +80,8 @@ class ConfusionMatrixMetric(BaseMetric):
             self._pairs = self._pairs + self._latest
             self._latest = self._count(sample, prediction)
             if self.output_dir:
-                self._write(sample.get('name') or Path(sample['img_path']).stem, prediction)
+                name = sample.get('name') or Path(sample['img_path']).stem
+                self._write(self.output_dir, name, prediction)
 
     def _count(self, sample: dict, prediction: torch.Tensor) -> torch.Tensor:
         """Pairs of labels of an image, see :func:`count_pairs`."""
@@ -112,8 +113,8 @@ class ConfusionMatrixMetric(BaseMetric):
     def _num_classes(self) -> int:
         return len(self.dataset_meta['classes'])
 
-    def _write(self, name: str, prediction: torch.Tensor) -> None:
-        path = Path(self.output_dir) / f'{name}.png'
+    def _write(self, folder: str, name: str, prediction: torch.Tensor) -> None:
+        path = Path(folder) / f'{name}.png'
         mask = prediction.cpu().numpy().astype(np.uint8)
         write_mask(path, mask, self.dataset_meta.get('palette'))
 

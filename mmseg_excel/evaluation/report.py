@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from prettytable import PrettyTable
@@ -62,7 +63,7 @@ class Report:
     def table(self, score: str) -> ScoreTable:
         """One score of all classes; ``score`` is a key of ``STYLES``."""
         mean, factor, decimals = STYLES[score]
-        rows = list(PUBLISHED.get(self.published, {}).get(score, []))
+        rows = list(PUBLISHED.get(self.published or '', {}).get(score, []))
         for method, scores in {**self.others, self.method: self.scores}.items():
             values: Tensor = factor * getattr(scores, score)
             rows.append((method, [*values.tolist(), float(values.nanmean())]))
@@ -75,7 +76,7 @@ class Report:
         columns = [factor * getattr(self.scores, score) for score, (_, factor, _) in STYLES.items()]
         for name, values in zip(self.classes, torch.stack(columns, 1).tolist(), strict=True):
             per_class.add_row([name, *values])
-        tables = ('confusion', 'iou') if self.others else PUBLISHED.get(self.published, ())
+        tables = ('confusion', 'iou') if self.others else PUBLISHED.get(self.published or '', ())
         wide = [self.table(score).terminal() for score in tables]
         return '\n'.join([per_class.get_string(), *wide])
 
@@ -89,7 +90,9 @@ class Report:
 
     def json(self) -> str:
         """Means and scores per class; what is undefined or infinite is null."""
-        content = {name: _finite(value) for name, value in self.scores.means().items()}
+        content: dict[str, Any] = {
+            name: _finite(value) for name, value in self.scores.means().items()
+        }
         content['classes'] = {
             name: {score: _finite(getattr(self.scores, score)[index].item()) for score in STYLES}
             for index, name in enumerate(self.classes)

@@ -108,7 +108,7 @@ def _why_refused(path: Path, shape: tuple[int, int]) -> str | None:
         return 'is not a readable PNG'
     if image.format != 'PNG' or image.mode != 'P':
         return f'is a {image.format} of mode {image.mode}, not a palette PNG'
-    if palette[: 3 * NUM_CLASSES] != sum(voc_palette(NUM_CLASSES), []):
+    if palette is None or palette[: 3 * NUM_CLASSES] != sum(voc_palette(NUM_CLASSES), []):
         return "has another palette than VOC's"
     if mask.shape != shape:
         return f'is {mask.shape[1]}x{mask.shape[0]}, its image {shape[1]}x{shape[0]}'

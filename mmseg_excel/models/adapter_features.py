@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -32,5 +32,5 @@ def features_changed_in_place(calibration: Calibration) -> list[Tensor]:
     return _patches(features)
 
 
-def _patches(layers: Sequence[Tensor]) -> list[Tensor]:
+def _patches(layers: Iterable[Tensor]) -> list[Tensor]:
     return [tokens[:, 1:] for tokens in layers]

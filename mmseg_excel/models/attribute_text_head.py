@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from mmseg.registry import MODELS
@@ -47,6 +47,8 @@ class AttributeTextHead(Room):
         attribute_weight: Weight λ of the attributes (supplement, Table 1a). Default: 1.0.
     """
 
+    class_texts: Tensor
+
     def __init__(
         self,
         vocabulary: str | dict,
@@ -71,7 +73,7 @@ class AttributeTextHead(Room):
         _check_files(descriptions, bank, mode)
         self.vocabulary = get_vocabulary(vocabulary)
         check_competition(self.vocabulary)
-        self.settings = dict(
+        self.settings: dict[str, Any] = dict(
             mode=mode,
             descriptions=descriptions,
             bank=bank,
@@ -140,7 +142,7 @@ class AttributeTextHead(Room):
         self.encoded, self.loaded = True, False
         self.origin = dict(encoder=encoder.fingerprint)
         known = read_knowledge(self.vocabulary, **self.settings)
-        if known is not None:
+        if self._knowledge is not None:
             content = all_texts(known) if isinstance(known, Descriptions) else known
             self.origin[self._knowledge] = sha256(content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -111,7 +112,7 @@ def check_preprocessor(config: Mapping | nn.Module) -> None:
         check_flag(f'{name}.{flag}', config.get(flag, False))
 
 
-def _check_statistics(setting: str, value: object, interval: str) -> None:
+def _check_statistics(setting: str, value: Any, interval: str) -> None:
     check_sequence(setting, value, length=3)
     for number in value:
         check_number(setting, number, interval)

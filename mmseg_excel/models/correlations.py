@@ -9,13 +9,13 @@ from ..clip.frozen_clip import CLIPTrace
 from ..clip.transformer_block import BlockTrace
 from ..ops.attention import softmax_attention
 
-CORRELATIONS = {'q-k': 'qk', 'q-q': 'qq', 'k-k': 'kk', 'v-v': 'vv'}
+CORRELATIONS = {'q-k': ('q', 'k'), 'q-q': ('q', 'q'), 'k-k': ('k', 'k'), 'v-v': ('v', 'v')}
 
 
 def last_correlations(trace: CLIPTrace) -> dict[str, Tensor]:
     """softmax(a bᵀ/√d) between patches in the last block: name -> (P, P), rows are queries."""
-    last = trace.blocks[-1]
-    return {name: _correlation(last, *pair, trace.num_heads) for name, pair in CORRELATIONS.items()}
+    last, heads = trace.blocks[-1], trace.num_heads
+    return {name: _correlation(last, a, b, heads) for name, (a, b) in CORRELATIONS.items()}
 
 
 def intra_correlation(trace: CLIPTrace, num_layers: int) -> Tensor:

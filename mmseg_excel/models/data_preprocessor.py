@@ -17,10 +17,13 @@ class AsyncDataPreProcessor(SegDataPreProcessor):
         **settings: Of ``SegDataPreProcessor``.
     """
 
+    _channel_conversion: bool
+
     def __init__(self, **settings) -> None:
         super().__init__(**settings)
         self._non_blocking = True
-        self._swaps_channels, self._channel_conversion = self._channel_conversion, False
+        self._swaps_channels = self._channel_conversion
+        self._channel_conversion = False
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalise and stack a batch, see ``SegDataPreProcessor``."""

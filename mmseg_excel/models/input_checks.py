@@ -6,6 +6,7 @@ Values are looked at on a CPU only: elsewhere the host would have to wait for th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmseg.structures import SegDataSample
@@ -88,7 +89,7 @@ def check_shapes(samples: Sequence[SegDataSample] | None) -> None:
             check_whole('ori_shape of a data sample', side, f'[1, {LONGEST_SIDE}]')
 
 
-def check_batch(data: Mapping) -> None:
+def check_batch(data: Any) -> None:
     """Refuse a batch whose images are none before they are normalised.
 
     Args:
@@ -127,12 +128,12 @@ def multi_hot_tags(samples: Sequence[SegDataSample] | None, num_classes: int) ->
     """
     for sample in samples or [None]:
         _check_tags(sample, num_classes)
-    return [sample.gt_tags.multi_hot.tolist() for sample in samples]
+    return [sample.gt_tags.multi_hot.tolist() for sample in samples or ()]
 
 
 def _check_tags(sample: SegDataSample | None, num_classes: int) -> None:
     name = getattr(sample, 'img_path', 'an image')
-    tags = sample.gt_tags if 'gt_tags' in (sample or ()) else None
+    tags = sample.gt_tags if sample is not None and 'gt_tags' in sample else None
     hot = getattr(tags, 'multi_hot', None)
     if hot is None:
         raise BadInput(

@@ -94,11 +94,11 @@ def check_provenance(stored: dict, current: dict) -> None:
             f'{_clip_name(current)}; {_differing_part(difference)} differ: set model.backbone to '
             'the CLIP it was trained on.'
         )
-    difference = first_different_name(stored['classes'], current['classes'])
-    if difference:
+    other_name = first_different_name(stored['classes'], current['classes'])
+    if other_name:
         raise BadInput(
             f'The checkpoint knows the {_class_names(stored)}, but this model has '
-            f'{_class_names(current)}: {difference}. Use the config it was trained with.'
+            f'{_class_names(current)}: {other_name}. Use the config it was trained with.'
         )
 
 

@@ -173,7 +173,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         """
         return last_correlations(trace)
 
-    def asked(self: Self, settings: Settings, text_head: AttributeTextHead | None = None) -> Self:
+    def asked(self: Self, settings: Any, text_head: AttributeTextHead | None = None) -> Self:
         """A sibling as settings ask it, with the same weights.
 
         Args:
@@ -201,7 +201,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
 
     def provenance(self) -> dict:
         """What a checkpoint of this model belongs to: CLIP, classes, texts."""
-        texts = plain(self.text_head.identity())
+        texts: Any = plain(self.text_head.identity())
         return dict(
             clip=plain(self.backbone.identity()),
             classes=texts['vocabulary']['classes'],
@@ -259,7 +259,8 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_images(inputs)
         check_samples(data_samples, len(inputs))
         check_shapes(data_samples)
-        return self.to_pixels(self.pseudo_labels(inputs, data_samples), data_samples)
+        pseudo = self.pseudo_labels(inputs, data_samples)  # refuses images without samples
+        return self.to_pixels(pseudo, data_samples or [])
 
     def extract_feat(self, inputs: Tensor, for_labels: bool = True) -> Any:
         """Trace CLIP and read it, and forget what nobody needs any more.
@@ -279,14 +280,12 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_images(inputs)
         return self.backbone(inputs, self.num_attention)
 
-    def to_pixels(
-        self, pseudo: PseudoLabels, data_samples: list[SegDataSample]
-    ) -> list[SegDataSample]:
+    def to_pixels(self, pseudo: Any, data_samples: list[SegDataSample]) -> list[SegDataSample]:
         """Bring pseudo labels of a batch to each sample's ``ori_shape``, as its prediction."""
         return self.postprocess_result(pseudo.dense_scores(self.num_classes), data_samples)
 
     def scores_at_pixels(
-        self, pseudo: PseudoLabels, index: int, sample: SegDataSample
+        self, pseudo: Any, index: int, sample: SegDataSample
     ) -> tuple[Tensor, Tensor]:
         """Scores of an image's background and tags at its ``ori_shape``, for a CRF to refine.
 
@@ -350,8 +349,8 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
 
     @torch.no_grad()
     def pseudo_labels(
-        self, inputs: Tensor, data_samples: list[SegDataSample], dynamic: bool = False
-    ) -> PseudoLabels:
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None, dynamic: bool = False
+    ) -> Any:
         """Label the pixels of images whose tags are known.
 
         Args:
@@ -379,7 +378,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         own_tags = tags.repeated(len(windows) // len(tags.classes))
         return self.scores_in(self.whole_labels(windows, own_tags, dynamic), windows.shape[2:])
 
-    def scores_in(self, pseudo: PseudoLabels, size: Sequence[int]) -> Tensor:
+    def scores_in(self, pseudo: Any, size: Sequence[int]) -> Tensor:
         """What scores say of the pixels of inputs of a size, (B, K', *size)."""
         return pseudo.scores
 
@@ -399,7 +398,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_samples(data_samples, len(inputs))
         self._check_class_names(data_samples or ())
         multi_hot = multi_hot_tags(data_samples, self.text_head.num_foreground)
-        return pack_tags(multi_hot, inputs.device, self.places_of_tags(data_samples))
+        return pack_tags(multi_hot, inputs.device, self.places_of_tags(data_samples or []))
 
     def places_of_tags(self, data_samples: list[SegDataSample]) -> list[list[int] | None] | None:
         """Per image, the place of each class among its tags; None where it is no matter."""
@@ -445,7 +444,7 @@ def _check_raw(_preprocessor: nn.Module, given: tuple) -> None:
     check_batch(given[0] if given else None)
 
 
-def built(room: str, config: dict, kind: type[Built], **facts: int) -> Built:
+def built(room: str, config: Any, kind: type[Built], **facts: int) -> Built:
     """Build a room of a segmentor.
 
     Args:

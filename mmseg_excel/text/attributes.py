@@ -6,6 +6,7 @@ docs/method.md, section 4 (text semantic enrichment).
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +22,10 @@ RANDOM_STATE = 0
 N_INIT = 10
 
 
-def check_num_attributes(num_attributes: object, num_sentences: int) -> None:
+def check_num_attributes(num_attributes: Any, num_sentences: int) -> None:
     """Refuse what is no number of clusters that so many sentences can make."""
-    good = isinstance(num_attributes, Integral) and not isinstance(num_attributes, bool)
-    if not good or not 1 <= num_attributes <= num_sentences:
+    whole = isinstance(num_attributes, Integral) and not isinstance(num_attributes, bool)
+    if not (whole and 1 <= int(num_attributes) <= num_sentences):
         raise BadInput(
             f'{num_sentences} sentences cannot be clustered into {shown(num_attributes)} '
             f'attributes: set num_attributes to at least 1 and at most {num_sentences}, or '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -92,7 +93,7 @@ def build_class_texts(
 
 
 def read_knowledge(
-    vocabulary: Vocabulary, *, mode: str, bank: str | Path | None, **settings
+    vocabulary: Vocabulary, *, mode: str, bank: str | Path | None, **settings: Any
 ) -> Descriptions | Tensor | None:
     """Read what a mode needs beside the names: sentences, attributes (K, C), or nothing.
 

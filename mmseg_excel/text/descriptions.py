@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
@@ -125,7 +126,7 @@ def load_descriptions(
     return replace(described, sentences={name: sentences[name] for name in classes})
 
 
-def _from_reference(path: Path, content: object) -> Descriptions | None:
+def _from_reference(path: Path, content: Any) -> Descriptions | None:
     """Read the reference's format; None if it is not that."""
     lists = isinstance(content, dict) and all(isinstance(v, list) for v in content.values())
     if not lists or not content:
@@ -135,14 +136,14 @@ def _from_reference(path: Path, content: object) -> Descriptions | None:
     return Descriptions(path.stem, {}, sentences, complete=True)
 
 
-def _from_own(path: Path, content: object) -> Descriptions:
+def _from_own(path: Path, content: Any) -> Descriptions:
     """Read this package's format."""
     _check_content(path, content)
     sentences = {name: tuple(lines) for name, lines in content['descriptions'].items()}
     return Descriptions(content['dataset'], content['provenance'], sentences)
 
 
-def _check_content(path: Path, content: object) -> None:
+def _check_content(path: Path, content: Any) -> None:
     if not isinstance(content, dict):
         raise BadInput(f'{path} must hold a JSON object, not {type(content).__name__}.')
     if content.get('schema_version') != SCHEMA_VERSION:
@@ -168,7 +169,7 @@ def _check_content(path: Path, content: object) -> None:
     _check_sentences(path, content['descriptions'])
 
 
-def _check_sentences(path: Path, sentences: dict[str, object]) -> None:
+def _check_sentences(path: Path, sentences: dict[str, Any]) -> None:
     """Refuse what is no dict from names to lists of sentences."""
     check_names(f'{path}: descriptions', list(sentences))
     for name, lines in sentences.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..clip.towers import load_clip
 from ..utils.bad_input import BadInput
@@ -25,7 +26,7 @@ def inspect_config(config: Mapping) -> TextReport:
         ValueError: If the config holds no ExCEL model, or its settings are unusable.
     """
     model = config.get('model')
-    rooms = [model.get(room) if isinstance(model, Mapping) else None for room in _ROOMS]
+    rooms: list[Any] = [model.get(room) if isinstance(model, Mapping) else None for room in _ROOMS]
     for (room, setting), content in zip(_ROOMS.items(), rooms, strict=True):
         if not isinstance(content, Mapping) or setting not in content:
             raise BadInput(f'The config holds no ExCEL model: it has no model.{room}.{setting}.')

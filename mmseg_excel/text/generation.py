@@ -218,6 +218,7 @@ class DescriptionWriter:
         ask = self.client.chat.completions.with_raw_response.create(
             model=self.model, messages=messages, response_format=ANSWER_FORMAT
         )
+        problem: Exception
         try:
             body = (await asyncio.wait_for(ask, self.timeout)).content
         except (asyncio.TimeoutError, openai.APITimeoutError):

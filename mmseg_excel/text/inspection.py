@@ -92,6 +92,7 @@ def inspect_texts(
         keep_ratio=keep_ratio,
         attribute_weight=attribute_weight,
     )
+    assert described is not None  # as it is in mode 'global' alone
     bank = get_attribute_bank(encoder, all_texts(described), num_attributes, cache_dir)
     prompts = encode(encoder, vocabulary.texts)[: len(vocabulary.classes)]
     return TextReport(

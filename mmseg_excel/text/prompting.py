@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import shown
@@ -115,15 +116,15 @@ def read_completion(body: bytes) -> Completion:
     completion = _json(body)
     try:
         message = completion['choices'][0]['message']
-        texts = [message.get(key) or '' for key in ('content', 'refusal')]
+        content, refusal = (message.get(key) or '' for key in ('content', 'refusal'))
     except (TypeError, LookupError, AttributeError):
-        texts = [None]
-    if not all(isinstance(text, str) for text in texts):
+        content = refusal = None
+    if not (isinstance(content, str) and isinstance(refusal, str)):
         raise ValueError('the server gave no chat completion')
     usage = completion.get('usage')
-    tokens = usage.get('total_tokens') if isinstance(usage, dict) else 0
+    tokens: Any = usage.get('total_tokens') if isinstance(usage, dict) else 0
     counted = isinstance(tokens, int) and 0 <= tokens <= MAX_TOKENS
-    return Completion(*texts, tokens if counted else 0)
+    return Completion(content, refusal, tokens if counted else 0)
 
 
 def read_answer(content: str) -> list[str]:
@@ -141,7 +142,7 @@ def read_answer(content: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _json(text: str | bytes) -> object:
+def _json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -101,7 +101,8 @@ def sift_sentences(
     Returns:
         The good new sentences, and for each other one a sentence that says what is wrong with it.
     """
-    good, problems = [], []
+    good: list[str] = []
+    problems: list[str] = []
     for sentence in sentences:
         problem = _problem(name, sentence, classes) or _repeat(name, sentence, [*kept, *good])
         if problem:

@@ -9,6 +9,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import unquote
 
 # Servers that ask for no key are given any word: "none" and "x" may stand in sentences.
@@ -52,7 +53,7 @@ class Secrets:
         """Hide keys in everything that is logged meanwhile, by whichever package."""
         make = logging.getLogRecordFactory()
 
-        def make_without_secrets(*args, **kwargs) -> logging.LogRecord:
+        def make_without_secrets(*args: Any, **kwargs: Any) -> logging.LogRecord:
             record = make(*args, **kwargs)
             record.msg, record.args = self.hidden(record.getMessage()), ()
             if record.exc_info:

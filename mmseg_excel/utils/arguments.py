@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .bad_input import BadInput
 from .checks import check_number, check_whole, shown
@@ -26,7 +26,13 @@ class Parser(argparse.ArgumentParser):
 class Settings(argparse.Action):
     """``NAME=VALUE`` pairs; of a name that stands twice, the last value counts."""
 
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
         """Add the pairs to the namespace's dict."""
         from mmengine.config import DictAction  # and with it PyTorch: only if there are any
 
@@ -114,7 +120,7 @@ def named_folder(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
-def _parsed(text: str, parse: Callable, check: Callable, interval: str) -> int | float:
+def _parsed(text: str, parse: Callable, check: Callable, interval: str) -> Any:
     try:
         value = parse(text)
     except ValueError:
@@ -122,7 +128,7 @@ def _parsed(text: str, parse: Callable, check: Callable, interval: str) -> int |
     return _refused_as_argument(lambda it: check('it', it, interval), value)
 
 
-def _refused_as_argument(check: Callable, value):
+def _refused_as_argument(check: Callable, value: Any) -> Any:
     try:
         check(value)
     except (BadInput, OSError) as error:

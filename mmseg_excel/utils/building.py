@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.registry import Registry
 
@@ -12,7 +13,7 @@ from .config_errors import sentence_of_call
 from .config_file import reason
 
 
-def build(registry: Registry, setting: str, config: Mapping) -> object:
+def build(registry: Registry, setting: str, config: Any) -> Any:
     """Build what a config describes.
 
     Args:
@@ -39,6 +40,6 @@ def build(registry: Registry, setting: str, config: Mapping) -> object:
         raise BadInput(f'{setting} ({shown(kind)}) cannot be built: {why}') from error
 
 
-def build_optional(registry: Registry, setting: str, config: Mapping | None) -> object | None:
+def build_optional(registry: Registry, setting: str, config: Mapping | None) -> Any:
     """The same, but None stays None."""
     return None if config is None else build(registry, setting, config)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ State = dict[str, Tensor]
 _WAY_OUT = 'give a file that tools/train.py wrote'
 
 
-def read_checkpoint(path: str | Path) -> object:
+def read_checkpoint(path: str | Path) -> Any:
     """Read a checkpoint, on the CPU; no pickled code runs.
 
     NumPy's numbers are plain data; of the history that MMEngine logs, the place is kept.
@@ -55,7 +56,7 @@ def read_tensors(path: str | Path) -> State:
     return tensors_of(read_checkpoint(path), path)
 
 
-def tensors_of(content: object, path: str | Path) -> State:
+def tensors_of(content: Any, path: str | Path) -> State:
     """The tensors of what :func:`read_checkpoint` read from a path; see :func:`read_tensors`."""
     if isinstance(content, Mapping):
         if 'optimizer' in content and 'state_dict' not in content:
@@ -225,6 +226,7 @@ def _statistic(owner: object, name: str) -> str:
     return name
 
 
+_RECONSTRUCT: tuple[Any, ...] = (np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0])
 # Constructors of plain data, by the names under which pickle asks for them.
 _PLAIN = [
     np.ndarray,
@@ -232,7 +234,7 @@ _PLAIN = [
     *(
         (function, f'numpy.{core}.multiarray.{function.__name__}')
         for core in ('core', '_core')
-        for function in (np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0])
+        for function in _RECONSTRUCT
     ),
     *(type(np.dtype(code)) for code in '?bhilqBHILQefd'),
     (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),

@@ -7,13 +7,14 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from .bad_input import BadInput
 
 LONGEST_NAME = 255  # of a file in a folder, on all usual file systems
 
 
-def check_number(setting: str, value: object, interval: str) -> None:
+def check_number(setting: str, value: Any, interval: str) -> None:
     """Refuse what is no finite number of an interval.
 
     Args:
@@ -28,19 +29,19 @@ def check_number(setting: str, value: object, interval: str) -> None:
         >>> check_number('AttributeTextHead.keep_ratio', 2, '(0, 1]')
         BadInput: AttributeTextHead.keep_ratio is 2, but must be a number in (0, 1].
     """
-    good = isinstance(value, Real) and not isinstance(value, bool) and -math.inf < value < math.inf
+    good = _is_real(value) and -math.inf < value < math.inf
     if not good or not _contains(interval, value):
         raise BadInput(f'{setting} is {shown(value)}, but must be a number in {interval}.')
 
 
-def check_whole(setting: str, value: object, interval: str) -> None:
+def check_whole(setting: str, value: Any, interval: str) -> None:
     """Refuse what is no whole number of an interval; see :func:`check_number`."""
     good = isinstance(value, Integral) and not isinstance(value, bool)
     if not good or not _contains(interval, value):
         raise BadInput(f'{setting} is {shown(value)}, but must be a whole number in {interval}.')
 
 
-def check_flag(setting: str, value: object) -> None:
+def check_flag(setting: str, value: Any) -> None:
     """Refuse what is neither True nor False.
 
     Raises:
@@ -50,7 +51,7 @@ def check_flag(setting: str, value: object) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be True or False.')
 
 
-def check_choice(setting: str, value: object, choices: Collection[str]) -> None:
+def check_choice(setting: str, value: Any, choices: Collection[str]) -> None:
     """Refuse what is none of some names.
 
     Raises:
@@ -61,7 +62,7 @@ def check_choice(setting: str, value: object, choices: Collection[str]) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be one of {names}.')
 
 
-def check_sequence(setting: str, value: object, length: int | None = None) -> None:
+def check_sequence(setting: str, value: Any, length: int | None = None) -> None:
     """Refuse what is no list or tuple, or an empty one; a string is none.
 
     Args:
@@ -78,7 +79,7 @@ def check_sequence(setting: str, value: object, length: int | None = None) -> No
         raise BadInput(f'{setting} is {shown(value)}, but must be {wanted}.')
 
 
-def check_text(setting: str, value: object) -> None:
+def check_text(setting: str, value: Any) -> None:
     """Refuse what is no string, or a blank one.
 
     Raises:
@@ -88,7 +89,7 @@ def check_text(setting: str, value: object) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be a text that is not empty.')
 
 
-def check_sentences(setting: str, value: object) -> None:
+def check_sentences(setting: str, value: Any) -> None:
     """Refuse what is no list of texts that can be written in UTF-8, or an empty list.
 
     Raises:
@@ -100,7 +101,7 @@ def check_sentences(setting: str, value: object) -> None:
             raise BadInput(f'{setting} has {shown(text)}, but must be a list of texts.')
 
 
-def check_folder_name(setting: str, value: object) -> None:
+def check_folder_name(setting: str, value: Any) -> None:
     """Refuse what names no folder, there or not.
 
     Raises:
@@ -110,7 +111,7 @@ def check_folder_name(setting: str, value: object) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must name a folder.')
 
 
-def check_path(setting: str, value: object) -> None:
+def check_path(setting: str, value: Any) -> None:
     """Refuse what can name no file or folder.
 
     Raises:
@@ -121,7 +122,7 @@ def check_path(setting: str, value: object) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be the path of a file or folder.')
 
 
-def check_keys(setting: str, value: object, known: Collection[str]) -> None:
+def check_keys(setting: str, value: Any, known: Collection[str]) -> None:
     """Refuse what is no dict, or one with a key that nobody reads.
 
     Raises:
@@ -135,7 +136,7 @@ def check_keys(setting: str, value: object, known: Collection[str]) -> None:
         raise BadInput(f'{setting} has the key {shown(unknown[0])}, but may only have {names}.')
 
 
-def shown(value: object, most: int = 80) -> str:
+def shown(value: Any, most: int = 80) -> str:
     """A value as messages show it: in Python's notation, on one line, shortened."""
     try:
         text = ' '.join(repr(value).split())
@@ -149,7 +150,11 @@ def in_one_line(error: Exception, most: int = 200) -> str:
     return ' '.join(str(error).split())[:most].rstrip('. ')
 
 
-def _contains(interval: str, value: Real) -> bool:
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _contains(interval: str, value: float) -> bool:
     low, high = (float(bound) for bound in interval[1:-1].split(','))
     above = value >= low if interval[0] == '[' else value > low
     return above and (value <= high if interval[-1] == ']' else value < high)

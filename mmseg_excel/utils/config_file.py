@@ -74,7 +74,8 @@ def _check_text(path: str | Path) -> None:
             return
         content = json.loads(text) if suffix == '.json' else _plain_yaml(text)
     except (SyntaxError, ValueError, yaml.YAMLError, RecursionError, MemoryError) as error:
-        line = f', line {error.lineno}' if getattr(error, 'lineno', None) else ''
+        number = getattr(error, 'lineno', None)
+        line = f', line {number}' if number else ''
         raise BadInput(f"'{path}'{line} is not {suffix[1:]}: {reason(error)}") from None
     if not isinstance(content, dict):
         raise BadInput(f"'{path}' holds {shown(content)}, but a config maps names to settings.")

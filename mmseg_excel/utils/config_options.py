@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry
@@ -52,7 +53,7 @@ def override(cfg: Config, options: Mapping[str, object]) -> None:
             ) from None
 
 
-def settings_of(cls: object) -> list[str]:
+def settings_of(cls: Any) -> list[str]:
     """Names of the arguments of a class, those it hands to its bases included."""
     names, rest = [], True
     for base in inspect.getmro(cls) if inspect.isclass(cls) else [cls]:

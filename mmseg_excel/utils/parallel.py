@@ -73,7 +73,7 @@ def parallel_map(
         yield from progress.track(results, total=len(items), description=title)
 
 
-def _results(function, items, workers) -> Iterator:
+def _results(function: Callable, items: Sequence, workers: int) -> Iterator:
     workers = min(workers, len(items))
     if workers <= 1:
         yield from map(function, items)
@@ -107,10 +107,12 @@ def _start_worker() -> None:
 
 def end_with_parent() -> None:
     """End this process soon after the one that started it has ended, even if it was killed."""
-    parent = multiprocessing.parent_process().pid
+    parent = multiprocessing.parent_process()
+    if parent is None:  # nobody to end with
+        return
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent.pid:
             time.sleep(0.1)
         os._exit(1)
 

@@ -48,7 +48,7 @@ def sha256_of_tensors(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(f'{name} {tensors[name].dtype} {tuple(tensors[name].shape)}'.encode())
-        digest.update(_bytes_of(tensors[name]))
+        digest.update(_bytes_of(tensors[name]).data)
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from .bad_input import BadInput
 from .checks import shown
@@ -30,7 +31,7 @@ def check_path(path: object, what: str) -> None:
         raise BadInput(f'{article} {what} is given by the name of its file, not by {shown(path)}.')
 
 
-def check_file(path: object, what: str) -> int:
+def check_file(path: Any, what: str) -> int:
     """Refuse what is no regular file: reading a device or a pipe may never end.
 
     Args:

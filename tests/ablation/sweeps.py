@@ -34,7 +34,7 @@ title = 'A setting that cannot run'
 head = 'C'
 columns = ('M, training-free',)
 rows = [
-    dict(label='bad', options={'model.text_head.in_channels': 3}),
+    dict(label='bad', options={'model.decode_head.num_heads': 7}),
     dict(label='good', options={}),
 ]
 """

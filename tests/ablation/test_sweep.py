@@ -97,4 +97,6 @@ def test_a_run_that_fails_does_not_stop_the_others(folder):
     text = (folder / 'failing/tables.md').read_text()
     assert '| bad | – |' in text
     assert f'| good | {run["scores"]["pseudo_mIoU"]:.1f} |' in text
-    assert sum('in_channels' in path.read_text() for path in folder.glob('failing/runs/*/log.txt'))
+    assert sum(
+        'num_heads is 7' in path.read_text() for path in folder.glob('failing/runs/*/log.txt')
+    )

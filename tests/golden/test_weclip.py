@@ -12,6 +12,7 @@ from mmseg.structures import SegDataSample
 from mmseg_excel.engine import WarmupPolyLR
 from mmseg_excel.models.affinity import last_attention, transition_matrix
 from mmseg_excel.models.lvc_adapter import predicted_affinity
+from mmseg_excel.models.tags import pack_tags
 from mmseg_excel.models.trained_segmentor import Phase
 from mmseg_excel.ops.boxes import confident_boxes
 
@@ -158,11 +159,11 @@ def test_pseudo_labels_at_the_size_of_the_original(model, j, tags):
     with torch.no_grad():
         reading = model.extract_feat(images[..., : whole[0], : whole[1]])
         relation = model.image_relation(reading)
-        hot = F.one_hot(torch.tensor(tags), 20).sum(dim=0)[None].float()
+        packed = pack_tags([[float(c in tags) for c in range(20)]], 'cpu')
         pseudo = model.pseudo_labeler(
-            model.maps(reading, hot, relation),
+            model.maps(reading, packed, relation),
             model.attention(reading, dynamic=True),
-            hot,
+            packed,
             # Colours as they are: PAR sees neither their scale nor their shift.
             F.interpolate(images, shape, mode='bilinear', align_corners=True),
             predicted_affinity(relation),
