@@ -11,6 +11,8 @@ from mmengine.config import read_base
 with read_base():
     from ._base_.default_runtime import *
 
+from mmseg_excel.evaluation import ConfusionMatrixMetric
+
 data_root = 'data/VOCdevkit/VOC2012'
 norm_cfg = dict(type='BN', requires_grad=True)
 
@@ -112,8 +114,8 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='ConfusionMatrixMetric')
-test_evaluator = dict(type='ConfusionMatrixMetric', published='voc_val')
+val_evaluator = dict(type=ConfusionMatrixMetric)
+test_evaluator = dict(type=ConfusionMatrixMetric, published='voc_val')
 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=20000, val_interval=2000)
 val_cfg = dict(type='ValLoop')

@@ -79,4 +79,4 @@ def test_a_config_elsewhere_inherits_in_one_line(tmp_path):
     cfg = Config.fromfile(config)
     assert cfg.model.neck == dict(type='SVCNeck', num_layers=3, mode='qkv')
     assert cfg.model.text_head.vocabulary == 'coco'
-    assert cfg.train_dataloader.dataset.type == 'COCOTagsDataset'
+    assert cfg.train_dataloader.dataset.type.__name__ == 'COCOTagsDataset'

@@ -1,4 +1,8 @@
 # What every recipe shares: scope, logging, hooks.
+# Imports, not names: they register the whole package, also for models of others.
+from mmseg_excel.engine import RunGuardHook
+from mmseg_excel.visualization import run_visualizer
+
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmseg_excel'], allow_failed_imports=False)
 env_cfg = dict(
@@ -8,9 +12,7 @@ env_cfg = dict(
 )
 randomness = dict(seed=0)
 vis_backends = [dict(type='LocalVisBackend')]
-# Without a name: mmengine would give a second run in the same process the first one's visualizer,
-# and with it the first one's folder.
-visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type=run_visualizer, vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
@@ -21,7 +23,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    guard=dict(type='RunGuardHook'),
+    guard=dict(type=RunGuardHook),
     checkpoint=dict(type='AtomicCheckpointHook', by_epoch=False, interval=2000, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),

@@ -147,6 +147,11 @@ class TaggedSegDataset(BaseSegDataset):
         """The data info of one image, with the class names its tags are chosen from."""
         return dict(super().get_data_info(idx), foreground=self.foreground)
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Labels of an image's tags, by which ``ClassBalancedDataset`` repeats rare classes."""
+        tags = self.get_data_info(idx).get('tags', ())
+        return [1 + self.foreground.index(tag) for tag in tags]
+
     def prepare_data(self, idx: int) -> dict:
         """Run the pipeline on one image; if it fails over a broken file, say which.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import ClassBalancedDataset
 from PIL import Image
 
 from mmseg_excel.datasets.palette import voc_palette
@@ -106,3 +107,11 @@ def test_samples_know_which_tag_was_named_first(build_voc):
     first, second = (VOC_CLASSES.index(name) for name in ('person', 'aeroplane'))
     assert tags.order[first] == 0 and tags.order[second] == 1
     assert tags.order[VOC_CLASSES.index('cat')] == 2
+
+
+def test_rare_classes_can_be_repeated(build_voc):
+    dataset = build_voc()
+    labels = [VOC_CLASSES.index(name) + 1 for name in ('person', 'aeroplane')]
+    assert dataset.get_cat_ids(0) == labels
+    balanced = ClassBalancedDataset(dataset, oversample_thr=0.9)
+    assert len(balanced) > len(dataset)

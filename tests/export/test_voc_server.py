@@ -113,7 +113,7 @@ def test_the_config_reads_test_images_without_masks_or_tags(tmp_path):
     init_default_scope('mmseg')
     configs = Path(__file__).parents[2] / 'configs'
     config = Config.fromfile(configs / '_base_/datasets/voc_test_server.py')
-    assert config.format_only_evaluator.type == 'VOCServerExport'
+    assert config.format_only_evaluator.type is VOCServerExport
     for folder in ('JPEGImages', 'ImageSets/Segmentation'):
         (tmp_path / folder).mkdir(parents=True)
     Image.new('RGB', (50, 40)).save(tmp_path / 'JPEGImages/2008_000006.jpg')

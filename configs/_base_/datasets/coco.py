@@ -4,17 +4,19 @@ from mmengine.config import read_base
 with read_base():
     from .voc import *
 
+from mmseg_excel.datasets import COCOTagsDataset
+
 data_root = 'data/coco'
 
 train_dataloader.dataset.update(
-    type='COCOTagsDataset',
+    type=COCOTagsDataset,
     data_root=data_root,
     ann_file='ImageSets/train.txt',
     data_prefix=dict(img_path='train2014'),
 )
 train_dataloader.dataset.tag_source = dict(type='TableTags', file='tags/train.json')
 val_dataloader.dataset.update(
-    type='COCOTagsDataset',
+    type=COCOTagsDataset,
     data_root=data_root,
     ann_file='ImageSets/val.txt',
     data_prefix=dict(img_path='val2014', seg_map_path='SegmentationClass/val2014'),

@@ -5,6 +5,9 @@ from mmengine.config import read_base
 with read_base():
     from .pipelines import *
 
+from mmseg_excel.datasets import TagListDataset
+from mmseg_excel.evaluation import ConfusionMatrixMetric
+
 data_root = 'data/my_images'
 classes = ()
 
@@ -14,7 +17,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
-        type='TagListDataset',
+        type=TagListDataset,
         data_root=data_root,
         ann_file='train.csv',
         data_prefix=dict(img_path='images'),
@@ -29,7 +32,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='TagListDataset',
+        type=TagListDataset,
         data_root=data_root,
         ann_file='val.csv',
         data_prefix=dict(img_path='images', seg_map_path='masks'),
@@ -40,5 +43,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='ConfusionMatrixMetric')
+val_evaluator = dict(type=ConfusionMatrixMetric)
 test_evaluator = val_evaluator

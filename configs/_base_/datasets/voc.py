@@ -4,6 +4,9 @@ from mmengine.config import read_base
 with read_base():
     from .pipelines import *
 
+from mmseg_excel.datasets import VOCTagsDataset
+from mmseg_excel.evaluation import ConfusionMatrixMetric
+
 data_root = 'data/VOCdevkit/VOC2012'
 
 train_dataloader = dict(
@@ -12,7 +15,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
-        type='VOCTagsDataset',
+        type=VOCTagsDataset,
         data_root=data_root,
         ann_file='ImageSets/Segmentation/train_aug.txt',
         data_prefix=dict(img_path='JPEGImages'),
@@ -26,7 +29,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='VOCTagsDataset',
+        type=VOCTagsDataset,
         data_root=data_root,
         ann_file='ImageSets/Segmentation/val.txt',
         data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
@@ -37,5 +40,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='ConfusionMatrixMetric')
-test_evaluator = dict(type='ConfusionMatrixMetric', published='voc_val')
+val_evaluator = dict(type=ConfusionMatrixMetric)
+test_evaluator = dict(type=ConfusionMatrixMetric, published='voc_val')

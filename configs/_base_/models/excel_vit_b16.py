@@ -1,5 +1,6 @@
 # ExCEL on OpenAI's CLIP ViT-B/16 (docs/method.md; ExCEL supplement, section 1).
-# An import, not a name: it registers the whole package, also under somebody else's tools.
+# Imports, not names: whatever is built first registers the whole package, under any tool.
+from mmseg_excel.inference import LogitTTAModel
 from mmseg_excel.models import ExCEL
 
 # What is not said here follows: widths and depth from CLIP, outputs from the vocabulary.
@@ -47,7 +48,7 @@ model = dict(
 label_crf = dict(type='DenseCRF')
 # `tools/test.py --tta`: logits of all views and their mirrors averaged, then DenseCRF.
 tta_model = dict(
-    type='LogitTTAModel',
+    type=LogitTTAModel,
     size=320,
     scales=(1.0, 0.7, 1.2, 1.5),
     flip=True,

@@ -4,6 +4,7 @@ from mmengine.config import read_base
 with read_base():
     from .excel_vit_b16 import *
 
+from mmseg_excel.inference import LongSideTTAModel
 from mmseg_excel.models import WeCLIP
 
 model.pop('neck')
@@ -15,7 +16,7 @@ model.pseudo_labeler.update(box_threshold=0.4)
 label_crf.update(gaussian=dict(sxy=3, compat=3), bilateral=dict(sxy=64, srgb=5, compat=4))
 # `tools/test.py --tta`: views averaged at the patches of the larger scale, then DenseCRF.
 tta_model = dict(
-    type='LongSideTTAModel',
+    type=LongSideTTAModel,
     size=512,
     scales=(1.0, 0.75),
     flip=True,
