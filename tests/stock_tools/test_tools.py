@@ -126,7 +126,6 @@ def test_after_training(folder, trained, name):
     output = said_by(trained, name)
     assert (folder / CHECKPOINT).is_file()
     if name == 'get_flops':
-        # The toy CLIP's vision tower alone has 1.6 million weights, applied to 65 tokens.
         assert 'Flops:' in output
 
 
@@ -149,8 +148,6 @@ def test_an_interrupted_test_goes_on_in_another_process(folder, tested):
     labels = sorted((folder / 'labels').glob('*.png'))
     assert len(labels) == 7
     labels[3].unlink()
-    before = {path: path.stat().st_mtime_ns for path in labels if path.exists()}
     output = run(folder, AGAIN)
     assert 'mIoU' in said_by(output, 'test --out again')
     assert np.array(Image.open(labels[3])).shape == (64, 64)
-    assert before
