@@ -10,11 +10,13 @@ from importlib import import_module
 from types import ModuleType
 
 from .registration import register_when_asked
+from .utils.import_noise import ignore_missing_operators
 from .version import __version__
 
 __all__ = ['__version__']
 
 register_when_asked()
+ignore_missing_operators()
 
 
 def __getattr__(name: str) -> ModuleType:

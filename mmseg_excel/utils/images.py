@@ -60,7 +60,7 @@ def open_image(path: str | os.PathLike) -> Iterator[Image.Image]:
         with Image.open(path, formats=_FORMATS) as image:
             check_pixels(*image.size, path)
             if _is_cut(path, *PNG):
-                raise BadInput(f'{path} is a truncated PNG: replace it.')
+                raise BadInput(f'{path} is not a readable image (a truncated PNG): replace it.')
             if image.mode in _DEEP_MODES and image.format != 'PNG':
                 raise BadInput(f'{path} has 32 bits a pixel: save it with 8 or 16.')
             yield image

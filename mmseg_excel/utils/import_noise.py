@@ -13,11 +13,16 @@ PRINTED = 'Could not import OneDL'
 WARNED = 'Fail to import ``MultiScaleDeformableAttention``'
 
 
+def ignore_missing_operators() -> None:
+    """Ignore mmcv's warning from now on."""
+    # Not catch_warnings: it would take back the filters that the imported packages set.
+    warnings.filterwarnings('ignore', message=WARNED)
+
+
 @contextmanager
 def without_import_noise() -> Iterator[None]:
     """Import without these two messages; anything else that is said comes out as ever."""
-    # Not catch_warnings: it would take back the filters that the imported packages set.
-    warnings.filterwarnings('ignore', message=WARNED)
+    ignore_missing_operators()
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):

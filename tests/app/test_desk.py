@@ -81,7 +81,9 @@ def test_pictures_are_encoded_once(free_desk, monkeypatch):
 
 def test_a_moved_slider_is_answered_at_once(desk):
     """Half a second on a CPU after the first answer (processor time: others may be at work)."""
-    ask(desk, ['cat', 'boat'], attribute_weight=3.0)  # which also reads the descriptions
+    # The first answers also read the descriptions, and what the DenseCRF was compiled to.
+    ask(desk, ['cat', 'boat'], attribute_weight=3.0)
+    ask(desk, ['cat', 'boat'], crf=True)
     for number, change in enumerate(
         (dict(num_layers=3), dict(attribute_weight=2.0), dict(keep_ratio=0.5), dict(crf=True))
     ):

@@ -411,7 +411,7 @@ IMAGES = [
     ('empty', lambda folder: b'', 'is an empty file'),
     ('text', lambda folder: b'hello\n' * 50, 'is not a readable image'),
     ('cut', lambda folder: jpeg(folder)[:900], 'is a truncated JPEG'),
-    ('a cut PNG', lambda folder: png(folder)[:-30], 'is a truncated PNG|not a .*read'),
+    ('a cut PNG', lambda folder: png(folder)[:-30], 'not a readable image .*PNG|not a .*read'),
     ('two bytes', lambda folder: b'\xff\xd8', 'is a truncated JPEG'),
     ('a cut header', lambda folder: jpeg(folder)[:20] + b'\xff\xd9', 'is not a readable image'),
     ('900 megapixels', lambda folder: header_only_png(30_000, 30_000), 'too large .*80 million'),
