@@ -42,6 +42,16 @@ def main() -> None:
 
 def make_dataset(folder: Path, count: int):
     """VOC's training set and pipeline, on files made here."""
+    write_photographs(folder, count)
+    config = Config.fromfile(ROOT / 'configs/excel_voc.py').train_dataloader.dataset
+    config.data_root = str(folder)
+    config.ann_file = 'train.txt'
+    config.tag_source = dict(type='TableTags', file='tags.json')
+    return DATASETS.build(config)
+
+
+def write_photographs(folder: Path, count: int) -> None:
+    """JPEG files of VOC's size, their list and their tags."""
     (folder / 'JPEGImages').mkdir()
     rng = np.random.default_rng(0)
     names = [f'{index:06d}' for index in range(count)]
@@ -52,11 +62,6 @@ def make_dataset(folder: Path, count: int):
         cv2.imwrite(str(folder / f'JPEGImages/{name}.jpg'), cv2.add(image, noise))
     (folder / 'train.txt').write_text('\n'.join(names))
     write_tag_table(folder / 'tags.json', {name: ['dog', 'sofa'] for name in names})
-    config = Config.fromfile(ROOT / 'configs/excel_voc.py').train_dataloader.dataset
-    config.data_root = str(folder)
-    config.ann_file = 'train.txt'
-    config.tag_source = dict(type='TableTags', file='tags.json')
-    return DATASETS.build(config)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,90 @@
+"""What this project does on the GPU of this machine, in one command and at most eight minutes.
+
+    python -m benchmarks.gpu_report --out DIR
+    python -m benchmarks.gpu_report --out DIR --device cpu --quick    # whether the report works
+
+Each part runs in a process of its own under its own time limit; one that breaks is left out and
+said to be. Writes report.json and report.md, whose tables go into docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.gpu_parts import PARTS, Setting
+
+# Seconds, 480 in all.
+LIMITS = dict(machine=20, golden=60, stages=130, training=130, inference=60, profile=35, repeats=45)
+
+
+def main() -> int:
+    args = parse_arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.part:
+        result = PARTS[args.part](Setting(args.device, args.quick))
+        (args.out / f'{args.part}.json').write_text(json.dumps(result))
+        return 0
+    report = {name: run_part(name, args) for name in args.parts}
+    (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
+    (args.out / 'report.md').write_text(markdown(report))
+    print((args.out / 'report.md').read_text())
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--out', type=Path, required=True, help='folder')
+    parser.add_argument('--device', default='cuda')
+    parser.add_argument('--quick', action='store_true', help='tiny: figures mean nothing')
+    parser.add_argument('--parts', nargs='+', choices=list(LIMITS), default=list(LIMITS))
+    parser.add_argument('--part', choices=list(LIMITS), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run_part(name: str, args: argparse.Namespace) -> dict:
+    """What a part found, or why it found nothing, and how long it took."""
+    command = [sys.executable, '-W', 'ignore', '-m', 'benchmarks.gpu_report', '--part', name]
+    command += ['--out', str(args.out), '--device', args.device] + ['--quick'] * args.quick
+    limit = None if args.quick else LIMITS[name]
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        problem = done.stderr[-2000:] if done.returncode else None
+    except subprocess.TimeoutExpired:
+        problem = f'not done after {limit} s'
+    found = args.out / f'{name}.json'
+    rows = json.loads(found.read_text()) if problem is None else []
+    print(f'{name}: {problem or "done"}', file=sys.stderr, flush=True)
+    return dict(rows=rows, problem=problem, seconds=round(time.perf_counter() - start, 1))
+
+
+def markdown(report: dict[str, dict]) -> str:
+    """One table a part; its columns are the keys of its rows."""
+    lines = ['# On a GPU', '']
+    for name, part in report.items():
+        lines += [f'## {name}', '', f'{part["seconds"]} s', '']
+        if part['problem']:
+            lines += ['Left out:', '', '```', part['problem'].strip(), '```', '']
+        elif part['rows']:
+            columns = list(dict.fromkeys(key for row in part['rows'] for key in row))
+            lines += [_row(columns), _row(['---'] * len(columns))]
+            lines += [_row(_shown(row.get(key, '')) for key in columns) for row in part['rows']]
+            lines.append('')
+    return '\n'.join(lines) + '\n'
+
+
+def _row(cells) -> str:
+    return '| ' + ' | '.join(cells) + ' |'
+
+
+def _shown(value: object) -> str:
+    return f'{value:.4g}' if isinstance(value, float) else str(value)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""The report on a GPU goes on where a part breaks, and says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.gpu_parts import PARTS
+from benchmarks.gpu_report import LIMITS, markdown
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_a_part_runs_without_a_gpu_and_one_that_breaks_is_left_out(tmp_path):
+    command = [sys.executable, '-W', 'ignore', '-m', 'benchmarks.gpu_report', '--out', tmp_path]
+    found = {}
+    for device in ('cpu', 'nonsense'):
+        options = ['--device', device, '--quick', '--parts', 'machine']
+        subprocess.run([*command, *options], cwd=ROOT, check=True, capture_output=True)
+        found[device] = json.loads((tmp_path / 'report.json').read_text())['machine']
+    assert found['cpu']['problem'] is None and found['cpu']['rows']
+    assert 'nonsense' in found['nonsense']['problem'] and not found['nonsense']['rows']
+    assert 'Left out' in (tmp_path / 'report.md').read_text()
+
+
+def test_all_parts_fit_in_eight_minutes():
+    assert PARTS.keys() == LIMITS.keys()
+    assert sum(LIMITS.values()) <= 480
+
+
+def test_rows_with_different_columns_are_one_table():
+    rows = [dict(a=1, b=0.123456), dict(a=2, c='x')]
+    table = markdown(dict(part=dict(rows=rows, problem=None, seconds=1.0)))
+    assert '| a | b | c |' in table and '| 1 | 0.1235 |  |' in table and '| 2 |  | x |' in table
