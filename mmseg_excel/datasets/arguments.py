@@ -10,6 +10,7 @@ from mmengine.registry import Registry
 from mmseg.registry import TRANSFORMS
 
 from ..utils.bad_input import BadInput
+from ..utils.building import class_of
 from ..utils.checks import check_flag, check_keys, check_text, check_whole, shown
 
 _FLAGS = ('serialize_data', 'test_mode', 'lazy_init', 'reduce_zero_label')
@@ -66,8 +67,7 @@ def check_built(
     """
     if not isinstance(config, Mapping) or 'type' not in config:
         raise BadInput(f'{setting} is {shown(config)}, but must be a dict with a type.')
-    kind = config['type']
-    kind = registry.get(kind) if isinstance(kind, str) else kind
+    kind = class_of(registry, config['type'])
     if not inspect.isclass(kind):
         raise BadInput(f'{setting} has the unknown type {shown(config["type"])}.')
     arguments = {key: value for key, value in config.items() if key not in ('type', '_scope_')}

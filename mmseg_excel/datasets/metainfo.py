@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mmseg.registry import DATASETS
 
 from ..utils.bad_input import BadInput
+from ..utils.building import class_of
 from ..utils.checks import shown
 from .class_names import check_class_names
 from .palette import check_colours
@@ -50,8 +51,7 @@ def foreground_of(config: Mapping) -> tuple[str, ...] | None:
     """Foreground classes that a data set of this config will have; None if only it can tell."""
     if config.get('classes'):
         return tuple(config['classes'])
-    kind = config.get('type')
-    owner = DATASETS.get(kind) if isinstance(kind, str) else kind
+    owner = class_of(DATASETS, config.get('type'))
     names = (config.get('metainfo') or {}).get('classes')
     names = names or getattr(owner, 'METAINFO', {}).get('classes')
     return tuple(names[1:]) if _are_names(names) else None

@@ -27,6 +27,7 @@ from ..models.trained_segmentor import TrainedSegmentor
 from ..text.vocabulary import Vocabulary, make_vocabulary
 from ..text.wordbook import Wordbook
 from ..utils.bad_input import BadInput
+from ..utils.building import class_of
 from ..utils.checks import check_whole, shown
 from ..utils.class_lists import check_same_classes
 from ..utils.config_errors import setting_up
@@ -410,7 +411,7 @@ def _array_pipeline(config: Config) -> Compose:
 
 
 def _palette(config: Config, num_labels: int) -> list[list[int]]:
-    dataset = DATASETS.get(config.test_dataloader.dataset.type)
+    dataset = class_of(DATASETS, config.test_dataloader.dataset.type)
     palette = getattr(dataset, 'METAINFO', {}).get('palette')
     return palette if palette and len(palette) >= num_labels else voc_palette(num_labels)
 

@@ -17,7 +17,7 @@ from ..clip.frozen_clip import CLIPTrace, FrozenCLIP, pad_to_multiple
 from ..ops.resize import resize
 from ..ops.windows import Windows
 from ..utils.bad_input import BadInput
-from ..utils.building import build
+from ..utils.building import build, class_of
 from ..utils.checks import check_flag, shown
 from ..utils.class_lists import check_same_classes
 from ..utils.plain import plain, sha256_of_tensors
@@ -463,7 +463,7 @@ def built(room: str, config: Any, kind: type[Built], **facts: int) -> Built:
 
 
 def _check_kind(room: str, given: object, kind: type) -> None:
-    cls = MODELS.get(given) if isinstance(given, str) else given
+    cls = class_of(MODELS, given)
     if isinstance(cls, type) and not issubclass(cls, kind):
         raise BadInput(
             f'model.{room}.type is {shown(given)}, but must be {kind.__name__}, or a class '

@@ -13,6 +13,11 @@ from .config_errors import sentence_of_call
 from .config_file import reason
 
 
+def class_of(registry: Registry, kind: Any) -> Any:
+    """The class that a config's ``type`` is, or names; None if nothing is registered so."""
+    return registry.get(kind) if isinstance(kind, str) else kind
+
+
 def build(registry: Registry, setting: str, config: Any) -> Any:
     """Build what a config describes.
 
