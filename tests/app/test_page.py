@@ -275,4 +275,5 @@ def test_the_method_menu(browser, desk):
         visitor.wait(lambda: visitor.sources('maps') == before)
         assert visitor.shows('num_layers') and not visitor.shows('background_power')
     finally:
+        browser.get('about:blank')  # or the page would complain of its server's end
         page.close()

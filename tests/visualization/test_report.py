@@ -130,6 +130,8 @@ def test_nothing_on_the_page_is_executed(page):
 
 
 def test_it_opens_in_a_browser(page, work_dir, browser):
+    browser.get('about:blank')
+    browser.get_log('browser')  # what earlier pages said
     for width in (1200, 390):
         browser.execute_cdp_cmd(
             'Emulation.setDeviceMetricsOverride',
