@@ -28,7 +28,7 @@ from ..text.vocabulary import Vocabulary, make_vocabulary
 from ..text.wordbook import Wordbook
 from ..utils.bad_input import BadInput
 from ..utils.building import class_of
-from ..utils.checks import check_whole, shown
+from ..utils.checks import shown
 from ..utils.class_lists import check_same_classes
 from ..utils.config_errors import setting_up
 from ..utils.config_parts import check_parts
@@ -336,15 +336,10 @@ class TagInferencer:
         return crf.label(image.pixels, probabilities.float()).cpu().numpy()
 
     def _checked(self, settings: Settings | None) -> Settings:
-        """The settings, or the model's own; refuses more blocks than CLIP has."""
+        """The settings, or the model's own."""
         if settings is None:
             return self.settings
-        wanted = type(self.settings)
-        if not isinstance(settings, wanted):
-            raise BadInput(f'settings is {shown(settings)}, but must be {wanted.__name__}.')
-        if hasattr(settings, 'num_layers'):
-            blocks = self.model.backbone.num_layers
-            check_whole(f'{wanted.__name__}.num_layers', settings.num_layers, f'[0, {blocks}]')
+        self.model.check_settings(settings)
         return settings
 
     def _label_map(self, labels: np.ndarray, vocabulary: Vocabulary) -> LabelMap:

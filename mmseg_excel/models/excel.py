@@ -21,7 +21,7 @@ from .correlations import intra_correlation
 from .gradient_cam_head import GradientCAMHead
 from .lvc_adapter import dynamic_relation
 from .room_checks import check_neck
-from .settings import RefinedSettings
+from .settings import RefinedSettings, Settings
 from .svc_neck import SIMILARITIES, Calibration, SVCNeck
 from .tag_segmentor import built
 from .tags import Tags
@@ -134,6 +134,11 @@ class ExCEL(TrainedSegmentor):
             box_threshold=self.pseudo_labeler.box_threshold,
             par_iterations=self.pseudo_labeler.pixel_adaptive.iterations,
         )
+
+    def check_settings(self, settings: Settings) -> None:
+        """Refuse more calibrated blocks than CLIP has, too."""
+        super().check_settings(settings)
+        settings.check_whole('num_layers', f'[0, {self.backbone.num_layers}]')
 
     def asked(self, settings: ExCELSettings, text_head: AttributeTextHead | None = None) -> ExCEL:
         """A sibling with another calibration, see :meth:`TagSegmentor.asked`.

@@ -173,6 +173,16 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         """
         return last_correlations(trace)
 
+    def check_settings(self, settings: Settings) -> None:
+        """Refuse settings of another method, or such as this CLIP cannot answer.
+
+        Raises:
+            BadInput: Names the setting and what it must be.
+        """
+        wanted = type(self.settings)
+        if not isinstance(settings, wanted):
+            raise BadInput(f'settings is {shown(settings)}, but must be {wanted.__name__}.')
+
     def asked(self: Self, settings: Any, text_head: AttributeTextHead | None = None) -> Self:
         """A sibling as settings ask it, with the same weights.
 
