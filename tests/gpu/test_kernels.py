@@ -13,7 +13,9 @@ triton = pytest.importorskip('triton', reason='Triton is not installed')
 
 ARCHITECTURES = {80: 'A100', 90: 'H100'}
 SCALARS = dict(scale='fp32', share='fp32', colour_scale='fp32')
-INTEGERS = dict(dilations='*i32', planes='*i32', rows='*i64', starts='*i64')
+INTEGERS = dict.fromkeys(
+    ('dilations', 'planes', 'sources', 'starts', 'count', 'neighbours', 'vertices'), '*i32'
+)
 BYTES = dict(confident='*u8', covered='*u8')
 TYPES = SCALARS | INTEGERS | BYTES
 
@@ -29,7 +31,7 @@ def test_in_the_interpreter():
 
 def kernels() -> dict[str, tuple]:
     """Each kernel with its constants, the type of its tensors, and its options."""
-    from mmseg_excel.ops.kernels import attention, boxes, pixel_adaptive, row_sums
+    from mmseg_excel.ops.kernels import attention, boxes, pixel_adaptive
 
     tiles = dict(TILE=attention.TILE, FEATURES=attention.FEATURES)
     warps = dict(num_warps=attention.WARPS)
@@ -43,10 +45,24 @@ def kernels() -> dict[str, tuple]:
     for kind in ('fp32', 'fp16', 'bf16'):
         for kernel in (attention.log_sums_kernel, attention.summed_kernel):
             cases[f'{kernel.__name__} {kind}'] = (kernel, tiles, f'*{kind}', warps)
-    for each in (0, 3, 6):
-        for wide in (32, 128):
-            tile = dict(EACH=each, CHANNELS=wide, BLOCK=row_sums.TILE // wide)
-            cases[f'row sums of {each}, {wide}'] = (row_sums.row_sums_kernel, tile, '*fp32', {})
+    return cases | lattice_kernels()
+
+
+def lattice_kernels() -> dict[str, tuple]:
+    from mmseg_excel.ops.kernels import lattice_filter
+
+    cases = {}
+    for classes in (1, 21, 81):
+        tile = lattice_filter.tile_of(classes)
+        constants = dict(
+            splat=lattice_filter.tile_of(classes, lattice_filter.SOURCES)
+            | dict(SOURCES=lattice_filter.SOURCES),
+            blur=tile,
+            add_slice=tile | dict(CORNERS=6, NORMALISE=True),
+        )
+        for name, own in constants.items():
+            kernel = getattr(lattice_filter, f'{name}_kernel')
+            cases[f'{name}, {classes}'] = (kernel, own, '*fp32', {})
     return cases
 
 
@@ -69,7 +85,10 @@ def _type_of(argument: str, constants: dict, tensors: str) -> str:
         return 'constexpr'
     if argument in ('a', 'b'):
         return tensors
-    floats = ('sums', 'summed', 'images', 'position', 'weights', 'scores', 'values')
+    floats = (
+        *('sums', 'summed', 'images', 'position', 'weights', 'scores', 'values'),
+        *('lattice', 'blurred', 'logits'),
+    )
     return TYPES.get(argument, '*fp32' if argument in floats else 'i32')
 
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmseg_excel.densecrf.engines.kernel import Kernel
+from mmseg_excel.densecrf.engines.torch_engine import mean_field
 from mmseg_excel.models.trained_segmentor import Phase, predicted_affinity
 from mmseg_excel.ops.resize import resize_by_products
 
@@ -81,3 +83,16 @@ def test_its_backward_pass(model, counted):
         with counted:
             loss.backward()
     assert counted.total <= BACKWARD, counted.launches
+
+
+@pytest.mark.parametrize('count', [1, 4])
+def test_densecrf(counted, count):
+    """As many for one image as for several of its size; nothing waits."""
+    with fake_cuda():
+        images = torch.empty(count, 375, 500, 3, dtype=torch.uint8, device='cuda')
+        energies = torch.empty(count, 21, 375, 500, device='cuda')
+        with counted:
+            refined = mean_field(images, energies, [Kernel(1, 3), Kernel(67, 4, 3)], 10)
+    assert refined.device.type == 'cuda'
+    assert counted.total <= 430, counted.launches
+    assert counted.launches['blur'] == 11 * (3 + 6)

@@ -50,4 +50,4 @@ class Kernel:
 
 def _divided(values: Tensor, by: float) -> Tensor:
     """Rounded as a division in fp32 is: by a plain number, a GPU would multiply by its inverse."""
-    return values.float() / torch.tensor(by, dtype=torch.float32, device=values.device)
+    return values.float() / torch.full((), by, dtype=torch.float32, device=values.device)

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...ops.row_sums import row_sums
+from ...ops.lattice_filter import add_slice, blur, splat
+from ...ops.transfer import is_at_hand, to_device
 
 MOST_KEYS = 2**62
 WIDEST = 2**15  # pydensecrf counts in 16 bits
@@ -25,51 +26,87 @@ VECTOR = 4  # pydensecrf computes this many points at once
 class PermutohedralLattice:
     """A Gaussian filter of unit width over points of d features.
 
+    On a device nothing waits for the number of lattice points: there is room for as many as there
+    could be, d + 1 for each point.
+
     Args:
         features: float32 (B, N, d): the points of B clouds that know nothing of each other.
         strides: What a lattice point's key counts a step along each of its first d coordinates,
             see :func:`strides_of`.
+
+    Attributes:
+        vertices: The d + 1 lattice points around each point, int32 (B * N, d + 1).
+        weights: Their shares of it, float32 (B * N, d + 1).
+        slice_weights: Of what they tell it, float32 (B * N, d + 1).
     """
 
     def __init__(self, features: Tensor, strides: Sequence[int]) -> None:
         clouds, num_points, dims = features.shape
-        steps = torch.tensor(strides, device=features.device)
+        self._clouds, self._padding = clouds, -num_points % VECTOR
         # pydensecrf fills its last vector up with points of no weight at zero: what they touch
         # is part of the lattice.
-        filled = F.pad(features, (0, 0, 0, -num_points % VECTOR))
-        keys, weights = _simplices(filled.flatten(0, 1), steps[:dims])
+        filled = F.pad(features, (0, 0, 0, self._padding))
+        keys, weights = _simplices(filled.flatten(0, 1), strides[:dims])
         keys = keys.unflatten(0, (clouds, -1))
-        keys += steps[dims] * torch.arange(clouds, device=features.device)[:, None, None]
-        points, vertices = torch.unique(keys, return_inverse=True)
-        self._weights = weights.unflatten(0, (clouds, -1))[:, :num_points].flatten(0, 1)
-        self._vertices = vertices[:, :num_points].flatten(0, 1)
-        self._blurs = [_with_neighbours(points, step) for step in steps_along(strides[:dims])]
-        self._splat = _sorted_by_vertex(self._vertices, self._weights, len(points))
-        self._slice_weights = self._weights / (1 + 2.0**-dims)
+        keys += strides[dims] * torch.arange(clouds, device=features.device)[:, None, None]
+        vertices, points = self._number(keys.flatten())
+        self.vertices = self._real(vertices.view(-1, dims + 1))
+        self.weights = self._real(weights)
+        self.slice_weights = self.weights / (1 + 2.0**-dims)
+        self._neighbours = [_neighbours(points, step) for step in steps_along(strides[:dims])]
+        pixels = torch.arange(clouds * num_points, dtype=torch.int32, device=features.device)
+        self._sources = self.in_order(pixels[:, None].expand_as(self.vertices))
 
-    def filter(self, values: Tensor) -> Tensor:
-        """Weighted sums over all points.
+    def in_order(self, values: Tensor) -> Tensor:
+        """What belongs to points and their vertices, (B * N, d + 1), as the splat adds it up."""
+        apart = values.unflatten(0, (self._clouds, -1))
+        return F.pad(apart, (0, 0, 0, self._padding)).flatten()[self._order]
+
+    def gather(self, values: Tensor, weights: Tensor) -> Tensor:
+        """Splat and blur.
 
         Args:
             values: float32 (B * N, C).
+            weights: Shares of the vertices, from :meth:`in_order`.
 
         Returns:
-            The same shape.
+            What the lattice points know, float32 (M, C).
         """
-        sources, weights, starts = self._splat
-        lattice = row_sums(values, sources, weights, starts)
-        for rows, weights in self._blurs:
-            lattice = row_sums(lattice, rows, weights)
-        return row_sums(lattice, self._vertices, self._slice_weights)
+        lattice = splat(values, self._sources, weights, self._starts, self._count)
+        for neighbours in self._neighbours:
+            lattice = blur(lattice, neighbours, self._count)
+        return lattice
 
+    def filter(self, values: Tensor) -> Tensor:
+        """Weighted sums over all points, float32 (B * N, C)."""
+        lattice = self.gather(values, self.in_order(self.weights))
+        nothing = torch.zeros_like(values)
+        return add_slice(nothing, lattice, self.vertices, self.slice_weights, normalise=False)
 
-def _sorted_by_vertex(
-    vertices: Tensor, weights: Tensor, num_points: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """For the splat: points around one lattice point after the other, weights, and their starts."""
-    ordered, order = vertices.flatten().sort(stable=True)
-    starts = torch.searchsorted(ordered, torch.arange(num_points + 1, device=vertices.device))
-    return order // vertices.shape[1], weights.flatten()[order], starts
+    def _number(self, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Number the lattice points by their keys, and remember who is around each.
+
+        Args:
+            keys: Of all points' vertices, (E,).
+
+        Returns:
+            Numbers for these keys, int32 (E,), and a key for each number, ascending, (M,); behind
+            the last lattice point its key is repeated.
+        """
+        ordered, self._order = keys.sort(stable=True)
+        is_new = F.pad(ordered[1:] != ordered[:-1], (1, 0), value=True)
+        numbers = is_new.cumsum(dim=0, dtype=torch.int32) - 1
+        self._count = numbers[-1:] + 1
+        room = int(self._count) if is_at_hand(keys) else len(keys)
+        places = torch.arange(room + 1, dtype=torch.int32, device=keys.device)
+        self._starts = torch.searchsorted(numbers, places, out_int32=True)
+        points = ordered[self._starts[:-1].clamp(max=len(keys) - 1)]
+        return torch.empty_like(numbers).scatter_(0, self._order, numbers), points
+
+    def _real(self, values: Tensor) -> Tensor:
+        """Rows of all points but those that fill the last vector up."""
+        apart = values.unflatten(0, (self._clouds, -1))
+        return apart[:, : apart.shape[1] - self._padding].flatten(0, 1)
 
 
 def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
@@ -112,7 +149,7 @@ def scales_of(dims: int) -> list[float]:
     return [1 / math.sqrt((i + 1) * (i + 2)) * deviation for i in range(dims)]
 
 
-def _simplices(features: Tensor, strides: Tensor) -> tuple[Tensor, Tensor]:
+def _simplices(features: Tensor, strides: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Keys and weights of the d + 1 vertices around each point: (N, d + 1), by remainder."""
     elevated = _elevate(features)
     corners = elevated.shape[1]
@@ -123,28 +160,33 @@ def _simplices(features: Tensor, strides: Tensor) -> tuple[Tensor, Tensor]:
     ranks = _ranks(elevated - origin) + level.long()
     shift = corners * ((ranks < 0).long() - (ranks >= corners).long())
     ranks, origin = ranks + shift, origin + shift
-    keys = (origin[:, :-1].long() * strides).sum(dim=1)
-    keys = torch.stack(
-        [keys + (_vertex(remainder, ranks) * strides).sum(dim=1) for remainder in range(corners)],
-        dim=1,
-    )
+    keys = _keys(origin.long(), ranks, strides)
     return keys, _barycentric((elevated - origin) * (1 / corners), ranks)
 
 
-def _vertex(remainder: int, ranks: Tensor) -> Tensor:
-    """First d coordinates of a vertex from the simplex's origin, (N, d)."""
-    corners = ranks.shape[1]
-    return remainder - corners * (ranks[:, :-1] >= corners - remainder).long()
+def _keys(origin: Tensor, ranks: Tensor, strides: Sequence[int]) -> Tensor:
+    """Keys of a simplex's vertices, from its vertex of remainder 0: (N, d + 1), by remainder.
+
+    The next vertex lies a step back along one axis: first along the axis of the last rank.
+    """
+    digits, steps = (
+        to_device(torch.tensor(numbers), origin.device)
+        for numbers in ([*strides, 0], steps_along(strides))
+    )
+    axes = torch.arange(len(steps), device=origin.device).expand_as(ranks)
+    by_rank = torch.empty_like(ranks).scatter_(1, ranks, axes)
+    back = steps[by_rank[:, 1:]].flip(1).cumsum(dim=1)
+    return (origin * digits).sum(dim=1, keepdim=True) - F.pad(back, (1, 0))
 
 
 def _elevate(features: Tensor) -> Tensor:
     """Features (N, d) on the plane of d + 1 coordinates that sum to zero."""
-    scaled = features * features.new_tensor(scales_of(features.shape[1]))
-    behind = torch.zeros_like(scaled[:, 0])
+    behind = torch.zeros_like(features[:, 0])
     elevated = []
-    for axis in range(features.shape[1], 0, -1):
-        elevated.append(behind - axis * scaled[:, axis - 1])
-        behind = behind + scaled[:, axis - 1]
+    for axis, scale in reversed(list(enumerate(scales_of(features.shape[1]), start=1))):
+        scaled = features[:, axis - 1] * scale
+        elevated.append(behind - axis * scaled)
+        behind = behind + scaled
     return torch.stack([behind, *reversed(elevated)], dim=1)
 
 
@@ -163,22 +205,16 @@ def _barycentric(rests: Tensor, ranks: Tensor) -> Tensor:
     return torch.cat([first, ascending[:, 1:] - ascending[:, :-1]], dim=1)
 
 
-def _with_neighbours(points: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    """For the blur: each lattice point and its two neighbours in a direction, and their weights.
+def _neighbours(points: Tensor, step: int) -> Tensor:
+    """The two neighbours of each lattice point in a direction.
 
     Args:
         points: Keys of the lattice points, ascending, (M,).
         step: What a neighbour's key differs by.
 
     Returns:
-        Places among the points, and weights, (M, 3) both: 0 for a neighbour that is not there.
+        Places among the points, int32 (M, 2); -1 for a neighbour that is not there.
     """
-    places, weights = (
-        [torch.arange(len(points), device=points.device)],
-        [torch.ones_like(points).float()],
-    )
-    for keys in (points - step, points + step):
-        place = torch.searchsorted(points, keys).clamp(max=len(points) - 1)
-        places.append(place)
-        weights.append(0.5 * (points[place] == keys))
-    return torch.stack(places, dim=1), torch.stack(weights, dim=1)
+    keys = torch.stack([points - step, points + step], dim=1)
+    places = torch.searchsorted(points, keys, out_int32=True).clamp_(max=len(points) - 1)
+    return torch.where(points[places] == keys, places, -1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...ops.lattice_filter import add_slice
 from .kernel import Kernel
 from .lattice import PermutohedralLattice, strides_of
 
@@ -29,7 +30,10 @@ def mean_field(
     unary = -energies.movedim(1, -1).flatten(0, 2)
     beliefs = unary.softmax(dim=1)
     for _ in range(iterations):
-        beliefs = sum((term.messages(beliefs) for term in terms), unary).softmax(dim=1)
+        logits = unary
+        for term in terms:
+            logits = term.add_messages(logits, beliefs, normalise=term is terms[-1])
+        beliefs = logits
     batch, _, height, width = energies.shape
     return beliefs.unflatten(0, (batch, height, width)).movedim(-1, 1)
 
@@ -47,9 +51,17 @@ class PairwiseTerm:
         strides = strides_of(kernel.extents(height, width), batch)
         self._lattice = PermutohedralLattice(kernel.features(images), strides)
         ones = torch.ones(batch * height * width, 1, device=images.device)
-        self._norms = (self._lattice.filter(ones) + 1e-20).rsqrt()
-        self._weighted_norms = kernel.compat * self._norms
+        norms = (self._lattice.filter(ones) + 1e-20).rsqrt()
+        self._shares = self._lattice.in_order(norms * self._lattice.weights)
+        self._weights = kernel.compat * norms * self._lattice.slice_weights
 
-    def messages(self, beliefs: Tensor) -> Tensor:
-        """What all pixels tell each, (B * H * W, C), given what they believe."""
-        return self._weighted_norms * self._lattice.filter(self._norms * beliefs)
+    def add_messages(self, logits: Tensor, beliefs: Tensor, normalise: bool) -> Tensor:
+        """Add to each pixel's logits what all pixels tell it.
+
+        Args:
+            logits: (B * H * W, C).
+            beliefs: What the pixels believe, of the same shape.
+            normalise: Whether to return the softmax of the sums.
+        """
+        lattice = self._lattice.gather(beliefs, self._shares)
+        return add_slice(logits, lattice, self._lattice.vertices, self._weights, normalise)

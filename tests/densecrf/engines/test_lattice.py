@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmseg_excel.densecrf.engines import lattice
 from mmseg_excel.densecrf.engines.kernel import Kernel
 from mmseg_excel.densecrf.engines.lattice import PermutohedralLattice, strides_of
 from mmseg_excel.densecrf.engines.torch_engine import PairwiseTerm, mean_field
@@ -62,9 +63,10 @@ def test_a_batch_is_refined_as_its_images_are():
 def test_a_lattice_serves_again():
     term = PairwiseTerm(KERNELS[1], images_of(1))
     beliefs = torch.rand(12 * 18, 4)
-    first = term.messages(beliefs)
-    term.messages(torch.rand(12 * 18, 7))
-    assert torch.equal(term.messages(beliefs), first)
+    given = torch.zeros_like(beliefs), beliefs
+    first = term.add_messages(*given, normalise=False)
+    term.add_messages(*torch.rand(2, 12 * 18, 7), normalise=True)
+    assert torch.equal(term.add_messages(*given, normalise=False), first)
 
 
 def test_keys_tell_all_lattice_points_apart():
@@ -84,3 +86,14 @@ def test_keys_tell_all_lattice_points_apart():
 def test_kernels_that_need_too_many_keys_have_none():
     assert strides_of(Kernel(0.1, 1, 0.1).extents(2000, 3000)) is None
     assert strides_of(Kernel(0.1, 1).extents(2, 4000)) is None
+
+
+def test_room_to_spare_changes_nothing(monkeypatch):
+    given = images_of(2), torch.rand(2, 5, 12, 18), KERNELS, 3
+    expected = mean_field(*given)
+    monkeypatch.setattr(lattice, 'is_at_hand', lambda values: False)
+    torch.use_deterministic_algorithms(True)  # fills fresh memory with NaN
+    try:
+        assert torch.equal(mean_field(*given), expected)
+    finally:
+        torch.use_deterministic_algorithms(False)
