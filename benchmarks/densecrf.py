@@ -3,7 +3,8 @@
     python benchmarks/densecrf.py --json densecrf.json
 
 Photographs are real; predictions are made up from their masks (see `photographs.py`). Agreement is
-counted at the photographs' own size, time and memory at 375x500 pixels, on one thread.
+counted at the photographs' own size, time and memory at 375x500 pixels, on one thread. Counts are
+kept beside the result (densecrf.counts.jsonl), so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,38 +86,68 @@ def predict(
 # Agreement ----------------------------------------------------------------------------------
 
 
-@dataclass
-class Agreement:
-    """Pixels that differ from the reference's labels, photograph by photograph."""
+class Counts:
+    """Pixels that differ from the reference's labels, one row a photograph, kept in a file.
 
-    different: list[int] = field(default_factory=list)
-    pixels: list[int] = field(default_factory=list)
+    Args:
+        path: Of the file; what it holds is not counted again.
+    """
 
-    def count(self, labels: np.ndarray, expected: np.ndarray) -> None:
-        self.different.append(int((labels != expected).sum()))
-        self.pixels.append(labels.size)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_text().splitlines() if path.exists() else []
+        self._rows: list[dict] = [json.loads(line) for line in lines]
 
-    def report(self) -> dict:
-        shares = np.divide(self.different, self.pixels)
+    def of(self, **what: object) -> list[dict]:
+        return [row for row in self._rows if what.items() <= row.items()]
+
+    def add(self, **row: object) -> None:
+        self._rows.append(row)
+        with self._path.open('a') as file:
+            file.write(json.dumps(row) + '\n')
+
+    def report(self, **what: object) -> dict:
+        rows = self.of(**what)
+        different, pixels = (
+            np.array([row[key] for row in rows]) for key in ('different', 'pixels')
+        )
         return dict(
-            images=len(self.pixels),
-            pixels=sum(self.pixels),
-            different=sum(self.different),
-            agreement=1 - sum(self.different) / sum(self.pixels),
-            agreement_of_worst_image=float(1 - shares.max()),
+            images=len(rows),
+            pixels=int(pixels.sum()),
+            different=int(different.sum()),
+            agreement=float(1 - different.sum() / pixels.sum()),
+            agreement_of_worst_image=float(1 - (different / pixels).max()),
         )
 
 
-def agreements(
-    photographs: list[Photograph], num_classes: int, build: Build, engines: list[str]
-) -> dict[str, dict]:
-    counts = {engine: Agreement() for engine in engines}
-    for seed, photograph in enumerate(photographs):
-        given = predict(photograph, num_classes, seed)
+def count(photograph: Photograph, engines: list[str], counts: Counts, **what: Any) -> None:
+    """Compare the labels of engines that have not been, for a number of classes and a seed."""
+    given = predict(photograph, what['classes'], what['seed'])
+    for setting, build in SETTINGS.items():
+        key = dict(photograph=photograph.image_path.name, setting=setting, **what)
+        missing = [engine for engine in engines if not counts.of(engine=engine, **key)]
+        if not missing:
+            continue
         expected = build(engine=REFERENCE).label(given.image, given.probabilities)
-        for engine, count in counts.items():
-            count.count(build(engine=engine).label(given.image, given.probabilities), expected)
-    return {engine: count.report() for engine, count in counts.items()}
+        for engine in missing:
+            labels = build(engine=engine).label(given.image, given.probabilities)
+            different = int((labels != expected).sum())
+            counts.add(engine=engine, **key, different=different, pixels=labels.size)
+
+
+def agreements(
+    photographs: list[Photograph], num_classes: int, engines: list[str], counts: Counts
+) -> dict[str, dict]:
+    # A photograph's prediction depends on its place among those chosen.
+    what = dict(classes=num_classes, images=len(photographs))
+    for seed, photograph in enumerate(photographs):
+        count(photograph, engines, counts, seed=seed, **what)
+    return {
+        setting: {
+            engine: counts.report(setting=setting, engine=engine, **what) for engine in engines
+        }
+        for setting in SETTINGS
+    }
 
 
 # Time and memory ----------------------------------------------------------------------------
@@ -163,16 +195,13 @@ def memories(photograph: Photograph, num_classes: int, engines: list[str]) -> di
 # ------------------------------------------------------------------------------------------------
 
 
-def compare(args: argparse.Namespace, num_classes: int) -> dict:
+def compare(args: argparse.Namespace, num_classes: int, counts: Counts) -> dict:
     photographs = find_photographs(args.data, args.images)
     timed = photographs[:: max(1, len(photographs) // args.timed)][: args.timed]
     return dict(
         times=times(timed, num_classes, args.engines, args.repeats),
         memory=memories(timed[0], num_classes, args.engines),
-        agreement={
-            name: agreements(photographs, num_classes, build, args.engines)
-            for name, build in SETTINGS.items()
-        },
+        agreement=agreements(photographs, num_classes, args.engines, counts),
     )
 
 
@@ -198,9 +227,10 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    counts = Counts(args.json.with_suffix('.counts.jsonl'))
     results: dict = dict(machine=machine(torch.device('cpu')), classes={})
     for num_classes in args.classes:
-        results['classes'][num_classes] = result = compare(args, num_classes)
+        results['classes'][num_classes] = result = compare(args, num_classes, counts)
         print('\n'.join(lines_of(num_classes, result)), flush=True)
     args.json.write_text(json.dumps(results, indent=2))
 
