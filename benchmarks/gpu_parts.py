@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from xml.etree import ElementTree
 
 import open_clip
 import torch
@@ -29,6 +31,8 @@ from mmseg_excel.models.trained_segmentor import Phase
 ROOT = Path(__file__).parents[1]
 HALVES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 PHASES = ('static', 'dynamic', 'late')
+ROOMS = [f'tests/{folder}' for folder in ('golden', 'ops', 'models', 'densecrf')]
+ROOMS_QUICK = ['tests/ops/test_token_mlps.py']
 
 Rows = list[dict[str, object]]
 
@@ -55,12 +59,33 @@ def describe_machine(setting: Setting) -> Rows:
     return [dict(what=key, value=value) for key, value in found.items()]
 
 
-def golden(setting: Setting) -> Rows:
-    """Labels and logits of the reference's case, beside those of the CPU in float32."""
-    from tests.golden.model import build_golden_model, golden_samples
-    from tests.golden.reference import golden, golden_tensor
+def tests(setting: Setting) -> Rows:
+    """Golden tests and those of the rooms, run on the device."""
+    chosen = ROOMS_QUICK if setting.quick else ROOMS
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / 'results.xml'
+        command = [sys.executable, '-m', 'pytest', *chosen, '--device', setting.device]
+        subprocess.run([*command, f'--junitxml={results}'], cwd=ROOT, capture_output=True)
+        cases = ElementTree.parse(results).getroot().iter('testcase')
+        outcomes = {f'{c.get("classname")}::{c.get("name")}': _outcome(c) for c in cases}
+    counts = Counter(outcomes.values())
+    rows: Rows = [dict(what=outcome, value=count) for outcome, count in counts.items()]
+    return rows + [
+        dict(what=n, value=o) for n, o in outcomes.items() if o not in ('passed', 'skipped')
+    ]
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+def _outcome(case: ElementTree.Element) -> str:
+    return next(
+        (child.tag for child in case if child.tag in ('failure', 'error', 'skipped')), 'passed'
+    )
+
+
+def golden(setting: Setting) -> Rows:
+    """Labels and logits of the reference's case in half precision."""
+    from tests.golden.model import build_golden_model, golden_samples
+    from tests.golden.reference import golden_tensor
+
     model, image = build_golden_model().to(setting.device), golden_tensor('image')
     image = image.to(setting.device)
     rows: Rows = []
@@ -75,11 +100,6 @@ def golden(setting: Setting) -> Rows:
         expected = torch.stack([golden_tensor(f'static_img{i}_pseudo') for i in range(2)])
         row['static labels that agree'] = float((pseudo == expected).float().mean())
         rows.append(row)
-    for phase in PHASES:
-        model.phase = Phase(dynamic=phase != 'static', pairs_from_prediction=phase == 'late')
-        losses = model.loss(image, golden_samples())
-        error = abs(losses['loss_seg'].item() - float(golden()[f'{phase}_losses'][0]))
-        rows.append(dict(what=f'fp32, loss of the {phase} phase', error=error))
     return rows
 
 
@@ -250,6 +270,7 @@ def _losses_of_steps(setting: Setting, count: int) -> Tensor:
 
 PARTS: dict[str, Callable[[Setting], Rows]] = dict(
     machine=describe_machine,
+    tests=tests,
     golden=golden,
     stages=stages,
     training=training,

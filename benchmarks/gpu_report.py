@@ -19,7 +19,9 @@ from pathlib import Path
 from benchmarks.gpu_parts import PARTS, Setting
 
 # Seconds, 480 in all.
-LIMITS = dict(machine=20, golden=60, stages=130, training=130, inference=60, profile=35, repeats=45)
+LIMITS = dict(
+    machine=15, tests=90, golden=25, stages=120, training=110, inference=50, profile=30, repeats=40
+)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import shutil
 import signal
 
 import pytest
+import torch
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
@@ -12,6 +13,34 @@ from mmseg_excel.densecrf import engines
 
 # Jobs that a shell starts in the background ignore Ctrl-C, and so would the programs under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    """Let the tests of what computes run where it computes."""
+    parser.addoption(
+        '--device',
+        default='cpu',
+        help='where rooms compute: cpu (default), cuda, ...; tests that use no device are left out '
+        'for any other than the CPU',
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """On a device run what uses it, and no more."""
+    if config.getoption('device') != 'cpu':
+        others = [item for item in items if 'device' not in item.fixturenames]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if 'device' in item.fixturenames]
+
+
+@pytest.fixture(scope='session')
+def device(pytestconfig):
+    """Where rooms compute, in float32: ``--device``."""
+    device = torch.device(pytestconfig.getoption('device'))
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        pytest.skip(f'--device {device}: PyTorch finds no CUDA here')
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        yield device
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -44,7 +44,7 @@ def assert_same_labels(
     """
     clear = _lead(scores, dim) > 2 * bound  # the best and the second may each be off by `bound`
     assert (~clear).double().mean() <= undecided, 'too many pixels could go either way'
-    actual, expected = (torch.as_tensor(labels).long() for labels in (actual, expected))
+    actual, expected = (torch.as_tensor(labels).cpu().long() for labels in (actual, expected))
     assert actual.shape == expected.shape
     assert torch.equal(actual[clear], expected[clear])
 
@@ -58,4 +58,5 @@ def _lead(scores: Numbers, dim: int) -> Tensor:
 
 
 def _double(values: Numbers) -> Tensor:
-    return torch.as_tensor(values).detach().double()
+    """In double precision, on the CPU: some devices have none."""
+    return torch.as_tensor(values).detach().cpu().double()

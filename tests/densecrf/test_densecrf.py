@@ -35,6 +35,14 @@ def test_equals_the_reference(case, engine):
     assert np.array_equal(refined.argmax(0), golden()['crf_argmax'])
 
 
+def test_equals_the_reference_on_a_device(case, device):
+    image, probabilities = case
+    refined = DenseCRF(engine='torch')(image, torch.from_numpy(probabilities).to(device))
+    assert refined.device.type == device.type
+    assert_near(refined, golden()['crf_q'])
+    assert np.array_equal(refined.argmax(0).cpu(), golden()['crf_argmax'])
+
+
 @pytest.mark.parametrize('settings', SETTINGS)
 @pytest.mark.parametrize('classes', [2, 3, 8, 21])
 @pytest.mark.parametrize('size', [(48, 64), (31, 47)])

@@ -17,16 +17,17 @@ def scenes(tmp_path_factory):
     return [write_scene(folder, index) for index in range(3)]
 
 
-def test_every_image_in_order_and_as_if_called_directly(scenes):
+def test_every_image_in_order_and_as_if_called_directly(scenes, device):
     crf = DenseCRF(engine='torch')
-    predictions = ((index, scene.path, scene.probabilities) for index, scene in enumerate(scenes))
+    given = [scene.probabilities.to(device) for scene in scenes]
+    predictions = ((i, scene.path, given[i]) for i, scene in enumerate(scenes))
     with DeviceRefiner(crf) as refiner:
         results = list(refiner.refine_all(predictions))
     assert not multiprocessing.active_children()
     for (index, labels), scene in zip(results, scenes, strict=True):
-        expected = crf(read_rgb(scene.path), scene.probabilities.numpy()).argmax(0)
+        expected = crf(read_rgb(scene.path), given[index]).argmax(0)
         assert labels.dtype == np.uint8
-        assert np.array_equal(labels, expected)
+        assert np.array_equal(labels, expected.cpu())
         assert scenes[index] is scene
 
 

@@ -91,11 +91,11 @@ def golden_samples() -> list[SegDataSample]:
     return samples
 
 
-def golden_tags() -> Tags:
-    """The same, packed."""
-    return pack_tags(golden_tensor('cls_labels').tolist(), 'cpu')
+def golden_tags(device: torch.device) -> Tags:
+    """The same, packed on a device."""
+    return pack_tags(golden_tensor('cls_labels').tolist(), device)
 
 
 def max_error(ours: torch.Tensor, reference: torch.Tensor | np.ndarray) -> float:
-    """Largest absolute difference."""
-    return (ours.detach() - torch.as_tensor(np.asarray(reference))).abs().max().item()
+    """Largest absolute difference from numbers on the CPU."""
+    return (ours.detach().cpu() - torch.as_tensor(np.asarray(reference))).abs().max().item()

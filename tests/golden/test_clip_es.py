@@ -1,4 +1,4 @@
-"""CLIP-ES, stage by stage, against its reference's numbers, fp32 on a CPU."""
+"""CLIP-ES, stage by stage, against its reference's numbers, fp32."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STD = [255 * value for value in (0.26862954, 0.26130258, 0.27577711)]
 
 
 @pytest.fixture(scope='module')
-def model():
+def model(device):
     model = MODELS.build(
         dict(
             type='CLIPES',
@@ -45,7 +45,7 @@ def model():
         )
     )
     model.encode_classes()
-    return model.eval()
+    return model.eval().to(device)
 
 
 def inputs_of(model, image: str) -> torch.Tensor:
@@ -65,8 +65,8 @@ def sample_of(image: str) -> SegDataSample:
     return sample
 
 
-def tags_of(image: str) -> Tags:
-    return pack_tags([sample_of(image).gt_tags.multi_hot.tolist()], 'cpu')
+def tags_of(image: str, device: torch.device) -> Tags:
+    return pack_tags([sample_of(image).gt_tags.multi_hot.tolist()], device)
 
 
 @pytest.mark.parametrize('dataset', ['voc', 'coco'])
@@ -89,13 +89,13 @@ def test_input_and_tokens(model, image):
 
 
 @pytest.mark.parametrize('image', IMAGES)
-def test_maps_boxes_and_transition(model, image):
+def test_maps_boxes_and_transition(model, image, device):
     reading, tags = model.extract_feat(inputs_of(model, image)), GOLDEN[f'{image}_tags'].tolist()
-    maps = model.maps(reading, tags_of(image))[0, tags]
+    maps = model.maps(reading, tags_of(image, device))[0, tags]
     # Maps at 2e-5: rounding of x, magnified where a class is unlikely.
     assert max_error(maps, GOLDEN[f'{image}_cam']) < 2e-5
     boxes = confident_boxes(maps, 0.4)
-    assert np.array_equal(boxes.numpy(), GOLDEN[f'{image}_box_mask'] > 0)
+    assert np.array_equal(boxes.cpu().numpy(), GOLDEN[f'{image}_box_mask'] > 0)
     attention = model.attention(reading, dynamic=False)
     assert max_error(attention.mean(dim=0)[0], GOLDEN[f'{image}_attn_mean']) < 1e-6
     assert max_error(transition_matrix(attention)[0], GOLDEN[f'{image}_trans_mat']) < 1e-7
@@ -110,19 +110,19 @@ def test_scores_and_labels(model, image):
     # One step of half precision below 1 is 5e-4.
     assert max_error(stack[1:].float(), GOLDEN[f'{image}_saved_scores'].astype('f4')) < 5e-4
     labels = model.predict(inputs, samples)[0].pred_sem_seg.data[0]
-    assert np.array_equal(labels.numpy(), GOLDEN[f'{image}_eval_label_t1'])
+    assert np.array_equal(labels.cpu().numpy(), GOLDEN[f'{image}_eval_label_t1'])
     scores.background_power = 2
     stack, channels = scores.at(0, samples[0].ori_shape)
-    assert np.array_equal(channels[stack.argmax(0)].numpy(), GOLDEN[f'{image}_eval_label_t2'])
+    assert np.array_equal(channels[stack.argmax(0)].cpu().numpy(), GOLDEN[f'{image}_eval_label_t2'])
 
 
-def test_unit_boxes():
+def test_unit_boxes(device):
     maps = tensor('clip_es', 'unit_cam')
     for dataset, threshold in (('voc', 0.4), ('coco', 0.7)):
         expected = torch.zeros_like(maps, dtype=torch.bool)
         for index, x0, y0, x1, y1 in GOLDEN[f'unit_boxes_{dataset}']:
             expected[index, y0:y1, x0:x1] = True
-        assert torch.equal(confident_boxes(maps, threshold), expected)
+        assert torch.equal(confident_boxes(maps.to(device), threshold).cpu(), expected)
 
 
 @pytest.mark.parametrize('image', IMAGES)

@@ -1,4 +1,4 @@
-"""Every stage of the method against the reference implementation's numbers, fp32 on a CPU."""
+"""Every stage of the method against the reference implementation's numbers, fp32."""
 
 from __future__ import annotations
 
@@ -27,13 +27,18 @@ PHASES = {
 
 
 @pytest.fixture(scope='module')
-def model():
-    return build_golden_model()
+def model(device):
+    return build_golden_model().to(device)
 
 
 @pytest.fixture(scope='module')
-def reading(model):
-    return model.extract_feat(golden_tensor('image'))
+def images(device):
+    return golden_tensor('image').to(device)
+
+
+@pytest.fixture(scope='module')
+def reading(model, images):
+    return model.extract_feat(images)
 
 
 @pytest.fixture(scope='module')
@@ -57,8 +62,8 @@ def relation(model, fused):
     return model.adapter.relation_logits(fused, over_batch=True)
 
 
-def test_class_embedding_of_a_plain_pass(model):
-    crop = golden_tensor('image')[:, :, 16:240, 16:240]
+def test_class_embedding_of_a_plain_pass(model, images):
+    crop = images[:, :, 16:240, 16:240]
     trace = model.backbone(crop)
     assert (
         max_error(trace.project(trace.blocks[-1].output)[:, 0], golden()['clip_cls_embed_224'])
@@ -88,13 +93,13 @@ def test_dynamic_calibration_in_closed_form(calibration, relation):
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_maps(model, reading, relation, phase):
-    maps = model.maps(reading, golden_tags(), relation if phase == 'dynamic' else None)
+def test_maps(model, reading, relation, phase, device):
+    maps = model.maps(reading, golden_tags(device), relation if phase == 'dynamic' else None)
     assert max_error(maps.flatten(2).transpose(1, 2), golden()[f'attr_maps_{phase}']) < FEATURES
 
 
-def test_static_maps_through_the_public_verb(model):
-    maps = model.class_activation_maps(golden_tensor('image'))
+def test_static_maps_through_the_public_verb(model, images):
+    maps = model.class_activation_maps(images)
     assert max_error(maps.flatten(2).transpose(1, 2), golden()['attr_maps_static']) < FEATURES
 
 
@@ -104,17 +109,18 @@ def test_adapter_and_decoder(model, fused, relation):
     assert max_error(predicted_affinity(relation), golden()['attn_pred']) < FEATURES
 
 
-def test_images_for_refinement(model):
-    levels = (model.images01(golden_tensor('image')) * 255).round().to(torch.uint8)
+def test_images_for_refinement(model, images):
+    levels = (model.images01(images).cpu() * 255).round().to(torch.uint8)
     assert torch.equal(levels, golden_tensor('image_denorm_u8'))
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_affinity_refinement(attention, phase):
-    affinity = golden_tensor('attn_pred') if phase == 'dynamic' else None
+def test_affinity_refinement(attention, phase, device):
+    affinity = golden_tensor('attn_pred').to(device) if phase == 'dynamic' else None
     transition = transition_matrix(attention, affinity)
-    classes = golden_tags().classes
-    maps = golden_tensor(f'attr_maps_{phase}').transpose(1, 2).unflatten(2, (20, 20))
+    classes = golden_tags(device).classes
+    maps = golden_tensor(f'attr_maps_{phase}').to(device)
+    maps = maps.transpose(1, 2).unflatten(2, (20, 20))
     tagged = maps.gather(1, classes[:, :, None, None].expand(-1, -1, 20, 20))
     refined = refine_maps(tagged, transition, threshold=0.79)
     stack = score_stack(refined, (320, 320))
@@ -129,37 +135,36 @@ def test_affinity_refinement(attention, phase):
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_boxes(phase):
+def test_boxes(phase, device):
     for image in range(2):
         name = f'{phase}_img{image}'
         classes = golden()[f'{name}_classes']
         maps = golden_tensor(f'attr_maps_{phase}')[image].T[classes].unflatten(1, (20, 20))
-        assert torch.equal(
-            confident_boxes(maps, 0.79), _box_masks(golden()[f'{name}_boxes'], maps.shape)
-        )
+        boxes = confident_boxes(maps.to(device), 0.79).cpu()
+        assert torch.equal(boxes, _box_masks(golden()[f'{name}_boxes'], maps.shape))
 
 
-def test_pixel_adaptive_refinement():
-    refine = PixelAdaptiveRefinement()
-    images = golden_tensor('image_denorm_u8')[:1] / 255
-    scores = refine(images, golden_tensor('static_img0_cam_stack')[None])
+def test_pixel_adaptive_refinement(device):
+    refine = PixelAdaptiveRefinement().to(device)
+    images = golden_tensor('image_denorm_u8')[:1].to(device) / 255
+    scores = refine(images, golden_tensor('static_img0_cam_stack')[None].to(device))
     assert max_error(scores[0], golden()['static_img0_par_soft']) < FEATURES
 
 
 @pytest.mark.parametrize('phase', ['static', 'dynamic'])
-def test_pseudo_labels_pixel_for_pixel(model, reading, relation, phase):
+def test_pseudo_labels_pixel_for_pixel(model, images, reading, relation, phase):
     logits = relation if phase == 'dynamic' else None
-    tags = golden_tags()
+    tags = golden_tags(images.device)
     maps = model.maps(reading, tags, logits)
-    labels = model.label(maps, reading, golden_tensor('image'), tags, logits).labels
+    labels = model.label(maps, reading, images, tags, logits).labels.cpu()
     for image in range(2):
         assert np.array_equal(labels[image].numpy(), golden()[f'{phase}_img{image}_pseudo'])
 
 
 @pytest.mark.parametrize('phase', list(PHASES))
-def test_losses_and_gradients(model, phase):
+def test_losses_and_gradients(model, images, phase):
     model.phase = PHASES[phase]
-    losses = model.loss(golden_tensor('image'), golden_samples())
+    losses = model.loss(images, golden_samples())
     segmentation, diversity, total = golden()[f'{phase}_losses'][:3]
     assert losses['loss_seg'].item() == pytest.approx(segmentation, abs=LOSSES)
     assert losses['loss_diversity'].item() == pytest.approx(0.1 * diversity, abs=LOSSES)
@@ -178,7 +183,7 @@ def test_losses_and_gradients(model, phase):
         assert max_error(ours[key.split('::')[1]], reference) < GRADIENTS * scale, key
 
 
-def test_pairs_of_the_diversity_loss():
+def test_pairs_of_the_diversity_loss(device):
     loss = MODELS.build(dict(type='DiversityLoss'))
     for phase in PHASES:
         labels = golden()[f'{phase}_aff_label']
@@ -188,7 +193,7 @@ def test_pairs_of_the_diversity_loss():
             else np.stack([golden()[f'{phase}_img{i}_pseudo'] for i in range(2)])
         )
         at_patches = torch.from_numpy(source[:, ::16, ::16].astype(np.int64))
-        positive, negative = loss.pairs(at_patches)
+        positive, negative = (pairs.cpu() for pairs in loss.pairs(at_patches.to(device)))
         assert np.array_equal(positive.numpy(), labels == 1)
         assert np.array_equal(negative.numpy(), labels == 0)
         assert positive.sum() + 1 == golden()[f'{phase}_losses'][3]
@@ -196,32 +201,31 @@ def test_pairs_of_the_diversity_loss():
 
 
 @pytest.mark.parametrize('scale', [320, 224, 384, 480])
-def test_logits_of_every_scale(model, scale):
-    image = F.interpolate(
-        golden_tensor('infer_image'), size=(scale, scale), mode='bilinear', align_corners=False
-    )
+def test_logits_of_every_scale(model, scale, device):
+    photograph = golden_tensor('infer_image').to(device)
+    image = F.interpolate(photograph, size=(scale, scale), mode='bilinear', align_corners=False)
     with torch.no_grad():
         logits = model.lowres_logits(torch.cat([image, image.flip(-1)]))
     assert max_error(logits, golden()[f'infer_lowres_logits_{scale}']) < FEATURES
 
 
-def test_prediction_at_full_resolution(model):
+def test_prediction_at_full_resolution(model, images):
     with torch.no_grad():
-        prediction = model.encode_decode(golden_tensor('image')).argmax(dim=1)
+        prediction = model.encode_decode(images).argmax(dim=1)
     expected = golden_tensor('seg_pred_fullres')
     assert_same_labels(prediction, expected, full_resolution_logits(), dim=1)
 
 
 @pytest.mark.parametrize('kind', ['none', 'seg'])
-def test_edge_cases_of_refinement(kind):
-    attention = golden_tensor('unit_attn')[-6:, None, 1:, 1:]
-    affinity = golden_tensor('unit_seg_attn') if kind == 'seg' else None
+def test_edge_cases_of_refinement(kind, device):
+    attention = golden_tensor('unit_attn')[-6:, None, 1:, 1:].to(device)
+    affinity = golden_tensor('unit_seg_attn').to(device) if kind == 'seg' else None
     transition = transition_matrix(attention, affinity)
-    maps = golden_tensor('unit_attr_map').T.reshape(1, 5, 8, 8)
+    maps = golden_tensor('unit_attr_map').T.reshape(1, 5, 8, 8).to(device)
     refined = refine_maps(maps, transition, threshold=0.79)
     stack = score_stack(refined, (128, 128))
-    image = golden_tensor('unit_image01')[None]
-    [scores] = PixelAdaptiveRefinement()(image, stack)
+    image = golden_tensor('unit_image01')[None].to(device)
+    [scores] = PixelAdaptiveRefinement().to(device)(image, stack)
     assert max_error(transition[0], golden()[f'unit_{kind}_trans_mat']) < FEATURES
     assert max_error(refined[0], golden()[f'unit_{kind}_refined']) < FEATURES
     labels, expected = scores.argmax(dim=0), golden_tensor(f'unit_{kind}_pseudo')
@@ -230,32 +234,32 @@ def test_edge_cases_of_refinement(kind):
         assert max_error(stack[0], golden()['unit_seg_cam_stack']) < FEATURES
 
 
-def test_edge_cases_of_boxes():
+def test_edge_cases_of_boxes(device):
     maps = golden_tensor('unit_attr_map').T.reshape(5, 8, 8)
-    assert torch.equal(confident_boxes(maps, 0.79), _box_masks(golden()['unit_boxes'], maps.shape))
+    boxes = confident_boxes(maps.to(device), 0.79).cpu()
+    assert torch.equal(boxes, _box_masks(golden()['unit_boxes'], maps.shape))
 
 
-def test_edge_cases_of_losses():
+def test_edge_cases_of_losses(device):
     segmentation, no_background, diversity = golden()['unit_losses']
-    logits, label = golden_tensor('unit_loss_logits'), golden_tensor('unit_loss_label')
+    logits, label = (golden_tensor(f'unit_loss_{n}').to(device) for n in ('logits', 'label'))
     loss = MODELS.build(dict(type='BalancedCrossEntropyLoss'))
     assert loss(logits, label).item() == pytest.approx(segmentation, abs=LOSSES)
     label[label == 0] = 255
     assert loss(logits, label).item() == pytest.approx(no_background, abs=LOSSES)
 
 
-def test_edge_cases_of_the_diversity_loss():
+def test_edge_cases_of_the_diversity_loss(device):
     loss = MODELS.build(dict(type='DiversityLoss', radius=1, loss_weight=1.0))
-    assert np.array_equal(
-        loss._near((2, 3), torch.device('cpu')).numpy(), golden()['unit_radius_mask_2x3_r1'] > 0
-    )
+    near = loss._near((2, 3), device).cpu().numpy()
+    assert np.array_equal(near, golden()['unit_radius_mask_2x3_r1'] > 0)
     labels = golden()['unit_aff_label']
     unmasked = golden()['unit_aff_label_nomask']
-    patches = torch.from_numpy(_labels_from_pairs(unmasked)).unflatten(1, (2, 3))
-    positive, negative = loss.pairs(patches)
+    patches = torch.from_numpy(_labels_from_pairs(unmasked)).unflatten(1, (2, 3)).to(device)
+    positive, negative = (pairs.cpu() for pairs in loss.pairs(patches))
     assert np.array_equal(positive.numpy(), labels == 1)
     assert np.array_equal(negative.numpy(), labels == 0)
-    affinity = golden_tensor('unit_aff_pred')
+    affinity = golden_tensor('unit_aff_pred').to(device)
     assert loss(affinity, patches).item() == pytest.approx(golden()['unit_losses'][2], abs=LOSSES)
 
 

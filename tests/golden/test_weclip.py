@@ -1,4 +1,4 @@
-"""WeCLIP, stage by stage, against its reference's numbers, fp32 on a CPU."""
+"""WeCLIP, stage by stage, against its reference's numbers, fp32."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ GOLDEN = arrays('weclip')
 
 
 @pytest.fixture(scope='module')
-def model():
-    return build_weclip_model()
+def model(device):
+    return build_weclip_model().to(device)
 
 
 @pytest.fixture(scope='module')
-def trace(model):
-    return model.extract_feat(golden_tensor('image'))
+def images(device):
+    return golden_tensor('image').to(device)
+
+
+@pytest.fixture(scope='module')
+def trace(model, images):
+    return model.extract_feat(images)
 
 
 @pytest.fixture(scope='module')
@@ -41,21 +46,14 @@ def fused(model, trace):
         return model.fuse(trace)
 
 
-def relation_of(phase: str):
-    if phase == 'static':
-        return None
-    affinity = tensor('weclip', 'attn_pred')
-    return affinity.logit().nan_to_num(posinf=50.0)
-
-
 def test_features_are_clean(trace):
     for layer in range(11):
         ours = trace.blocks[layer].output[:, ::8]
         assert max_error(ours, GOLDEN['feats_tokens8'][layer]) < 1e-4
 
 
-def test_attention_is_a_mean_over_heads(model):
-    whole = model.backbone(golden_tensor('image'), attention_layers=12)
+def test_attention_is_a_mean_over_heads(model, images):
+    whole = model.backbone(images, attention_layers=12)
     ours = last_attention(whole, 12)
     for image in range(2):
         expected = GOLDEN[f'attn_img{image}_rows16'][:, 1:, 1:]
@@ -70,35 +68,35 @@ def test_adapter_decoder_and_affinity(model, fused):
     assert max_error(affinity, GOLDEN['attn_pred']) < 1e-4
 
 
-def test_maps_and_boxes(model, trace):
-    maps = model.maps(trace, golden_tags())
+def test_maps_and_boxes(model, trace, device):
+    maps = model.maps(trace, golden_tags(device))
     for image in range(2):
         classes = GOLDEN[f'img{image}_classes']
         ours = maps[image, classes]
         assert max_error(ours, GOLDEN[f'img{image}_cams']) < 1e-4
-        boxes = torch.zeros_like(ours, dtype=torch.bool)
+        boxes = torch.zeros(ours.shape, dtype=torch.bool)
         for index, x0, y0, x1, y1 in GOLDEN[f'img{image}_boxes']:
             boxes[index, y0:y1, x0:x1] = True
-        assert torch.equal(confident_boxes(ours, 0.4), boxes)
+        assert torch.equal(confident_boxes(ours, 0.4).cpu(), boxes)
 
 
 @pytest.mark.parametrize('phase', PHASES)
-def test_transition(model, trace, phase):
-    affinity = tensor('weclip', 'attn_pred') if phase == 'dynamic' else None
+def test_transition(model, trace, phase, device):
+    affinity = tensor('weclip', 'attn_pred').to(device) if phase == 'dynamic' else None
     ours = transition_matrix(model.attention(trace, phase == 'dynamic'), affinity)
     for image in range(2):
         assert max_error(ours[image], GOLDEN[f'{phase}_img{image}_trans_mat']) < 1e-4
 
 
 @pytest.mark.parametrize('phase', PHASES)
-def test_pseudo_labels_pixel_for_pixel(model, trace, fused, phase):
+def test_pseudo_labels_pixel_for_pixel(model, images, trace, fused, phase):
     relation = None
     if phase == 'dynamic':
         relation = model.adapter.relation_logits(fused, over_batch=True)
-    tags = golden_tags()
-    pseudo = model.label(model.maps(trace, tags), trace, golden_tensor('image'), tags, relation)
+    tags = golden_tags(images.device)
+    pseudo = model.label(model.maps(trace, tags), trace, images, tags, relation)
     for image in range(2):
-        differing = pseudo.labels[image].numpy() != GOLDEN[f'{phase}_img{image}_pseudo']
+        differing = pseudo.labels[image].cpu().numpy() != GOLDEN[f'{phase}_img{image}_pseudo']
         # Pixels whose two best scores are within 1e-5 may fall either way.
         differing[tuple(GOLDEN[f'{phase}_img{image}_close_pixels'].T)] = False
         assert not differing.any()
@@ -106,9 +104,9 @@ def test_pseudo_labels_pixel_for_pixel(model, trace, fused, phase):
 
 
 @pytest.mark.parametrize('phase', PHASES)
-def test_losses_and_gradients(model, phase):
+def test_losses_and_gradients(model, images, phase):
     model.phase = PHASES[phase]
-    losses = model.loss(golden_tensor('image'), golden_samples())
+    losses = model.loss(images, golden_samples())
     segmentation, affinity, total = GOLDEN[f'{phase}_losses'][:3]
     # One pixel within 1e-5 of a tie is labelled otherwise, which moves the static loss by 1e-5.
     assert losses['loss_seg'].item() == pytest.approx(segmentation, abs=2e-5)
@@ -125,8 +123,8 @@ def test_losses_and_gradients(model, phase):
         assert max_error(ours[key.split('::')[1]], GOLDEN[key]) < 1e-3 * scale, key
 
 
-def test_logits_of_both_scales(model):
-    images = _inference_image()
+def test_logits_of_both_scales(model, device):
+    images = _inference_image().to(device)
     for scale in ('1', '0.75'):
         views = F.interpolate(images, scale_factor=float(scale), mode='bilinear')
         with torch.no_grad():
@@ -144,22 +142,22 @@ def test_multi_scale_prediction(model):
         prediction = tta.test_step(dict(inputs=[bgr], data_samples=[sample]))[0]
     expected = F.interpolate(tensor('weclip', 'infer0_msc_logits'), size=shape, mode='bilinear')
     assert max_error(prediction.seg_logits.data, expected[0]) < 1e-4
-    assert np.array_equal(prediction.pred_sem_seg.data[0].numpy(), GOLDEN['infer0_pred'])
+    assert np.array_equal(prediction.pred_sem_seg.data[0].cpu().numpy(), GOLDEN['infer0_pred'])
 
 
 @pytest.mark.parametrize(('j', 'tags'), [(0, (7, 14)), (1, (2, 8))])
-def test_pseudo_labels_at_the_size_of_the_original(model, j, tags):
+def test_pseudo_labels_at_the_size_of_the_original(model, j, tags, device):
     """As the reference's test script makes them: the dynamic affinity of the large image.
 
     Sides that are no multiple of 16 lose the remainder there, and maps are stretched over it; here
     they are padded (section 1). So that the second image agrees, its remainder is cut off first.
     """
-    images, shape = _inference_image(j), GOLDEN[f'infer{j}_cam_label'].shape
+    images, shape = _inference_image(j).to(device), GOLDEN[f'infer{j}_cam_label'].shape
     whole = [side // 16 * 16 for side in images.shape[2:]]
     with torch.no_grad():
         reading = model.extract_feat(images[..., : whole[0], : whole[1]])
         relation = model.image_relation(reading)
-        packed = pack_tags([[float(c in tags) for c in range(20)]], 'cpu')
+        packed = pack_tags([[float(c in tags) for c in range(20)]], device)
         pseudo = model.pseudo_labeler(
             model.maps(reading, packed, relation),
             model.attention(reading, dynamic=True),
@@ -169,7 +167,7 @@ def test_pseudo_labels_at_the_size_of_the_original(model, j, tags):
             predicted_affinity(relation),
         )
     assert len(GOLDEN[f'infer{j}_cam_close_pixels']) == 0
-    assert np.array_equal(pseudo.labels[0].numpy(), GOLDEN[f'infer{j}_cam_label'])
+    assert np.array_equal(pseudo.labels[0].cpu().numpy(), GOLDEN[f'infer{j}_cam_label'])
 
 
 def test_crf(engine):

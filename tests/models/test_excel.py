@@ -14,15 +14,15 @@ from ..tolerance import assert_near, assert_same_labels
 
 
 @pytest.fixture(scope='module')
-def model():
-    return build_golden_model()
+def model(device):
+    return build_golden_model().to(device)
 
 
 @pytest.fixture
-def images():
+def images(device):
     torch.manual_seed(0)
     coarse = torch.randn(3, 3, 6, 6)
-    return F.interpolate(coarse, size=(96, 96), mode='bicubic')
+    return F.interpolate(coarse, size=(96, 96), mode='bicubic').to(device)
 
 
 def samples(*tags: list[int], size=(96, 96)) -> list[SegDataSample]:
@@ -58,7 +58,7 @@ def test_logits_are_resized_once_straight_to_the_original(model, images):
 
 
 def test_training_free_prediction_chooses_among_the_tags(images):
-    model = build_golden_model()
+    model = build_golden_model().to(images.device)
     model.test_cfg['source'] = 'cam'
     result = model.predict(images, samples([3], [], [5, 6], size=(40, 60)))
     for sample, allowed in zip(result, ({0, 4}, {0}, {0, 6, 7}), strict=True):
@@ -73,7 +73,7 @@ def test_missing_tags_are_named(model, images):
 
 
 def test_maps_need_class_texts(images):
-    model = MODELS.build(golden_config())
+    model = MODELS.build(golden_config()).to(images.device)
     with pytest.raises(RuntimeError, match='encode_classes'):
         model.class_activation_maps(images)
     model.encode_classes()

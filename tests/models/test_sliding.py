@@ -22,19 +22,19 @@ SIZE = (75, 131)  # neither whole patches nor whole windows
 
 
 @pytest.fixture(scope='module', params=['excel', 'weclip', 'clip_es'])
-def model(request):
+def model(request, device):
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIGS / f'{request.param}_toy.py').model).eval()
     model.init_weights()
-    return model
+    return model.to(device)
 
 
 @pytest.fixture(scope='module')
-def trained():
+def trained(device):
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIGS / 'excel_toy.py').model).eval()
     model.init_weights()
-    return model
+    return model.to(device)
 
 
 def slides(model, source, crop_size=CROP, stride=STRIDE):

@@ -10,11 +10,11 @@ from mmseg_excel.ops import token_mlps as module
 from ..tolerance import FEATURES, assert_near
 
 
-def test_batched_products_equal_single_ones(monkeypatch):
+def test_batched_products_equal_single_ones(monkeypatch, device):
     mlps = nn.ModuleList(
         nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4)) for _ in range(3)
-    )
-    tokens = [torch.randn(2, 7, 6) for _ in mlps]
+    ).to(device)
+    tokens = [torch.randn(2, 7, 6).to(device) for _ in mlps]
     results = []
     for batched in (False, True):
         monkeypatch.setattr(module, 'are_batched', lambda _, batched=batched: batched)
