@@ -59,6 +59,7 @@ def _summaries(commands: dict[str, str]) -> str:
     width = max(map(len, commands))
     lines = []
     for command, name in commands.items():
-        summary, *_ = import_module(f'{arguments.__name__}.{name}').__doc__.splitlines()
+        description = import_module(f'{arguments.__name__}.{name}').__doc__ or ''
+        summary, *_ = description.splitlines()
         lines.append(f'  {command:{width}}  {summary}')
     return '\n'.join(lines)

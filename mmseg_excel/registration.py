@@ -44,7 +44,7 @@ class _Watch(MetaPathFinder):
                 execute(module)
                 _add_parts(module)
 
-            spec.loader.exec_module = execute_and_add
+            spec.loader.exec_module = execute_and_add  # type: ignore[method-assign]
         return spec
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
@@ -28,7 +29,7 @@ class ResultsFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._content = dict(schema_version=SCHEMA_VERSION, runs={}, measured={})
+        self._content: dict[str, Any] = dict(schema_version=SCHEMA_VERSION, runs={}, measured={})
         if self.path.exists():
             self._content = self._read()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import get_context
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkContext, SpawnContext
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -48,12 +50,15 @@ def sweep(
     check_devices(devices)
     Path(work_dir).mkdir(parents=True, exist_ok=True)
     # GPUs need fresh processes; on a CPU, a fork spares the time of importing everything.
-    context = multiprocessing.get_context('fork' if set(devices) == {'cpu'} else 'spawn')
+    context: ForkContext | SpawnContext = (
+        get_context('fork') if set(devices) == {'cpu'} else get_context('spawn')
+    )
     missing = [key for key in runs if key not in results]
     pending = [key for key in missing if not _collect(key, Path(work_dir) / key, results)]
     report(f'{len(runs)} runs, {len(runs) - len(pending)} of them done')
     failed: list[str] = []
-    free, active = list(devices), {}
+    free = list(devices)
+    active: dict[Any, tuple[Any, str, str]] = {}
     try:
         while pending or active:
             while pending and free:
@@ -103,10 +108,11 @@ def _collect(key: str, folder: Path, results: ResultsFile) -> bool:
     if not (folder / RESULT).is_file():
         return False
     result = read_json(folder / RESULT, 'result')
-    parts = [result.get(part) for part in ('run', 'measured')] if isinstance(result, dict) else []
-    if not parts or not all(isinstance(part, dict) for part in parts):
+    result = result if isinstance(result, dict) else {}
+    run, measured = result.get('run'), result.get('measured')
+    if not isinstance(run, dict) or not isinstance(measured, dict):
         raise BadInput(f"'{folder / RESULT}' is damaged: remove it, and the run is done again.")
-    results.add(key, *parts)
+    results.add(key, run, measured)
     return True
 
 

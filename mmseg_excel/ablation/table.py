@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_number, check_sequence, shown
@@ -118,7 +118,7 @@ def load_table(path: str | Path) -> Table:
     return Table(content['name'], content['title'], content['head'], content['columns'], rows)
 
 
-def _row(path: str | Path, content: object) -> Row:
+def _row(path: str | Path, content: Any) -> Row:
     try:
         row = Row(**content)
         json.dumps(row.options)
@@ -135,7 +135,7 @@ def _row(path: str | Path, content: object) -> Row:
     return row
 
 
-def _check_columns(path: str | Path, columns: Sequence[object], rows: Sequence[Row]) -> None:
+def _check_columns(path: str | Path, columns: Sequence[Any], rows: Sequence[Row]) -> None:
     for column in (*columns, *(column for row in rows for column in row.paper)):
         if not isinstance(column, str) or column not in COLUMNS:
             raise BadInput(

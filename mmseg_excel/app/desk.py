@@ -11,6 +11,7 @@ import numpy as np
 
 from ..inference.answers import Answer, EncodedImage
 from ..inference.inferencer import TagInferencer
+from ..models.excel import ExCELSettings
 from ..models.settings import Settings
 from ..visualization.attention import Point, attention_from
 
@@ -125,7 +126,7 @@ class Desk:
                 f'There are no descriptions of {names}: the typed names alone are the texts '
                 '(Global), λ and K_r have no effect, and only what you typed competes.'
             )
-        if not hasattr(settings, 'texts'):
+        if not isinstance(settings, ExCELSettings):
             return 'The names alone are the texts; they compete with each other and backgrounds.'
         texts = {
             'attributes': 'Attributes from descriptions enrich the class names (λ, K_r).',
@@ -138,4 +139,6 @@ class Desk:
 
 def _by_name_alone(settings: Settings) -> Settings:
     """The settings without descriptions, which strangers do not have."""
-    return replace(settings, texts='global') if hasattr(settings, 'texts') else settings
+    if isinstance(settings, ExCELSettings):
+        return replace(settings, texts='global')
+    return settings

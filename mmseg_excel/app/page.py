@@ -7,10 +7,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..inference.subject import names_of_models
+from ..models.excel import ExCELSettings
 from ..models.settings import Settings
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_number, check_whole
@@ -305,7 +307,7 @@ class Page:
         settings = self._settings(desk, question)
         heat = desk.attention(pixels, point, settings)
         where = f'From ({point[0]:.0f}, {point[1]:.0f})'
-        if 'SVC' in heat:
+        if isinstance(settings, ExCELSettings):
             where += f'; SVC over the last {settings.num_layers} blocks'
         return {
             self.attention: figures(attention_pictures(heat, pixels, point)),
@@ -365,7 +367,7 @@ def _as_it_came(value: object) -> object:
     return value
 
 
-def _checked(knob: gr.Slider | gr.Checkbox, value: object) -> object:
+def _checked(knob: gr.Slider | gr.Checkbox, value: Any) -> Any:
     """What was chosen with a knob.
 
     Raises:
@@ -391,7 +393,7 @@ def _index_of(event: gr.EventData) -> object:
         return None
 
 
-def _point_of(index: object, pixels: np.ndarray | None) -> Point:
+def _point_of(index: Any, pixels: np.ndarray | None) -> Point:
     """The point of a click, in pixels of the picture as it was sent.
 
     Raises:

@@ -67,7 +67,7 @@ def figures(pictures: Sequence[Captioned]) -> str:
     items = []
     for pixels, caption in pictures:
         _, jpeg = cv2.imencode('.jpg', pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-        data, name = base64.b64encode(jpeg).decode(), html.escape(caption)
+        data, name = base64.b64encode(jpeg.tobytes()).decode(), html.escape(caption)
         items.append(
             f'<figure><img alt="{name}" src="data:image/jpeg;base64,{data}">'
             f'<figcaption>{name}</figcaption></figure>'

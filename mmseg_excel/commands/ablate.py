@@ -38,7 +38,7 @@ def check_data(cfg: Config) -> None:
     """Find out now, not in every run, that the data is not there."""
     with setting_up(cfg):
         for loader in (cfg.train_dataloader, cfg.val_dataloader, training_split(cfg)):
-            DATASETS.build(loader.dataset)
+            DATASETS.build(loader['dataset'])
 
 
 def check_texts(runs: Iterable[Run]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ from ..utils.runner_config import augment_at_test_time
 from ..visualization import paint_labels, save_panel
 
 CONFIG = Path(__file__).parents[1] / 'configs/excel_toy.py'
-CALIBRATIONS = dict(
+CALIBRATIONS: dict[str, dict[str, Any]] = dict(
     qk=dict(mode='q-k', num_layers=5),
     qk1=dict(mode='q-k', num_layers=1),
     qq5=dict(mode='q-q', num_layers=5),

@@ -88,7 +88,8 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int = 50) -> float
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Decay matrices only: no biases, norms, embeddings or temperature."""
-    decayed, plain = [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim >= 2 and 'embedding' not in name
         (decayed if matrix else plain).append(parameter)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -18,7 +20,7 @@ from ..visualization.convergence import convergence_figure
 from ..visualization.figure import save_figure
 from ..visualization.segmentation import segmentation_figure
 
-FIGURES = {
+FIGURES: dict[str, Callable[..., Figure]] = {
     'cam': cam_figure,
     'segmentation': segmentation_figure,
     'attributes': attributes_figure,
@@ -30,7 +32,7 @@ def draw(args: argparse.Namespace) -> Figure:
     if args.kind == 'convergence':
         return convergence_figure(args.work_dirs, args.metric)
     subjects = load_subjects(args.config, args.checkpoint, args)
-    options = {}
+    options: dict[str, Any] = {}
     if args.kind in ('cam', 'segmentation'):
         beside = (named_model(name) for name in args.beside)
         options['beside'] = [load_subjects(*model, args) for model in beside]

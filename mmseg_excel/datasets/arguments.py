@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 from mmengine.registry import Registry
 from mmseg.registry import TRANSFORMS
 
 from ..utils.bad_input import BadInput
 from ..utils.building import class_of
-from ..utils.checks import check_flag, check_keys, check_text, check_whole, shown
+from ..utils.checks import check_flag, check_keys, check_text, check_whole, is_list, shown
 
 _FLAGS = ('serialize_data', 'test_mode', 'lazy_init', 'reduce_zero_label')
 _SUFFIXES = ('img_suffix', 'seg_map_suffix')
@@ -77,7 +78,7 @@ def check_built(
         raise BadInput(f'{setting} does not fit {kind.__name__}: {error}.') from None
 
 
-def _check_prefix(setting: str, prefix: object) -> None:
+def _check_prefix(setting: str, prefix: Any) -> None:
     check_keys(setting, prefix, ('img_path', 'seg_map_path'))
     if 'img_path' not in prefix:
         raise BadInput(f"{setting} is {shown(prefix)}, but must name the image folder: 'img_path'.")
@@ -96,11 +97,10 @@ def _check_pipeline(setting: str, pipeline: object) -> None:
             raise BadInput(f'{setting} has {shown(step)}, but must be a list of transforms.')
 
 
-def _check_indices(setting: str, indices: object) -> None:
+def _check_indices(setting: str, indices: Any) -> None:
     if indices is None:
         return
-    listed = isinstance(indices, Sequence) and not isinstance(indices, str | bytes)
-    for index in indices if listed else [indices]:
+    for index in indices if is_list(indices) else [indices]:
         if not isinstance(index, Integral) or isinstance(index, bool):
             raise BadInput(
                 f'{setting} is {shown(indices)}, but must be how many images, or which ones.'

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from mmseg.registry import DATASETS
 
 from ..utils.bad_input import BadInput
 from ..utils.building import class_of
-from ..utils.checks import shown
+from ..utils.checks import is_list, shown
 from .class_names import check_class_names
 from .palette import check_colours
 
@@ -29,7 +30,7 @@ def check_metainfo(owner: type, metainfo: Mapping | None) -> None:
     if not isinstance(metainfo, Mapping | None):
         raise BadInput(f'{name} is {shown(metainfo)}, but must be a dict of classes and palette.')
     metainfo = metainfo or {}
-    names = metainfo.get('classes', owner.METAINFO.get('classes'))
+    names = metainfo.get('classes', getattr(owner, 'METAINFO', {}).get('classes'))
     if not _are_names(names):
         raise BadInput(
             f"{name}['classes'] is {shown(names)}, but must be a list of distinct names, "
@@ -53,18 +54,14 @@ def foreground_of(config: Mapping) -> tuple[str, ...] | None:
         return tuple(config['classes'])
     owner = class_of(DATASETS, config.get('type'))
     names = (config.get('metainfo') or {}).get('classes')
-    names = names or getattr(owner, 'METAINFO', {}).get('classes')
+    names = names or getattr(owner, 'METAINFO', {}).get('classes') or ()
     return tuple(names[1:]) if _are_names(names) else None
 
 
-def _are_names(names: object) -> bool:
+def _are_names(names: Any) -> bool:
     return (
-        _is_list(names)
+        is_list(names)
         and all(isinstance(name, str) and name.strip() for name in names)
         and len(set(names)) == len(names) > 1
         and names[0] == BACKGROUND
     )
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)

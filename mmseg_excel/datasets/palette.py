@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from typing import Any
 
 from ..utils.bad_input import BadInput
-from ..utils.checks import shown
+from ..utils.checks import is_list, shown
 
 
 def voc_palette(num_colours: int = 256) -> list[list[int]]:
@@ -18,28 +18,24 @@ def voc_palette(num_colours: int = 256) -> list[list[int]]:
     return [list(_colour(index)) for index in range(num_colours)]
 
 
-def check_colours(setting: str, colours: object, most: int = 256) -> None:
+def check_colours(setting: str, colours: Any, most: int = 256) -> None:
     """Refuse what is no list of RGB colours.
 
     Raises:
         BadInput: Names the setting and its value.
     """
-    if not _is_list(colours) or len(colours) > most or not all(map(_is_colour, colours)):
+    if not is_list(colours) or len(colours) > most or not all(map(_is_colour, colours)):
         raise BadInput(
             f'{setting} is {shown(colours)}, but must be a list of RGB colours, at most {most}.'
         )
 
 
-def _is_colour(colour: object) -> bool:
+def _is_colour(colour: Any) -> bool:
     return (
-        _is_list(colour)
+        is_list(colour)
         and len(colour) == 3
         and all(type(level) is int and 0 <= level <= 255 for level in colour)
     )
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 @functools.cache

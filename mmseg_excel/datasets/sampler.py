@@ -24,7 +24,7 @@ class Draw(int):
         draw.seed = seed
         return draw
 
-    def __getnewargs__(self) -> tuple[int, int]:
+    def __getnewargs__(self) -> tuple[int, int]:  # type: ignore[override]
         return int(self), self.seed
 
     def seed_generators(self) -> None:

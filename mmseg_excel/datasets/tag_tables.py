@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..utils.atomic import write_atomically
 from ..utils.bad_input import BadInput
@@ -24,7 +25,7 @@ from ..utils.problems import Problems
 from ..utils.text_file import read_text
 
 TagTable = dict[str, list[str]]
-Row = tuple[str, object, object]  # where it stands, image, tags
+Row = tuple[str, Any, Any]  # where it stands, image, tags
 
 
 def read_tag_table(path: str | Path) -> TagTable:

@@ -89,7 +89,8 @@ class TaggedSegDataset(BaseSegDataset):
                 f'{type(self).__name__}.indices is {shown(indices)}, which leaves no image.'
             )
         if isinstance(indices, Integral):
-            indices = [indices - 1 if indices > 0 else indices]
+            count = int(indices)
+            indices = [count - 1 if count > 0 else count]
         for index in indices:
             if not -size <= index < size:
                 raise BadInput(

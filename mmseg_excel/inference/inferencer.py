@@ -20,6 +20,7 @@ from ..datasets.metainfo import foreground_of
 from ..datasets.palette import voc_palette
 from ..densecrf import DenseCRF
 from ..densecrf.pool import named_channels
+from ..models.attribute_text_head import AttributeTextHead
 from ..models.settings import Settings
 from ..models.tag_segmentor import TagSegmentor
 from ..models.tags import pack_tags
@@ -94,16 +95,16 @@ class TagInferencer:
         else:
             load_weights(self.model, checkpoint)
         self.model.to(device).eval()
-        self.vocabulary: Vocabulary = self.model.text_head.vocabulary
+        head: AttributeTextHead = self.model.text_head
+        self.vocabulary = head.vocabulary
         self.palette = _palette(self.config, len(self.vocabulary.classes) + 1)
         _check_class_lists(self.config, self.vocabulary.classes)
-        self.settings = replace(self.model.settings, dynamic=self.trained)
-        texts = self.model.text_head.settings
+        self.settings: Settings = replace(self.model.settings, dynamic=self.trained)
         self.words = Wordbook(
             self.model.backbone.load_text_encoder,
             self.vocabulary,
-            texts['descriptions'],
-            texts['num_attributes'],
+            head.settings['descriptions'],
+            head.settings['num_attributes'],
         )
         with setting_up(self.config):
             self._pipeline = _array_pipeline(self.config)

@@ -47,7 +47,8 @@ class LabelMap:
 
     def colour(self, name: str) -> tuple[int, int, int]:
         """RGB colour of a label."""
-        return tuple(self.palette[list(self.classes).index(name)])
+        red, green, blue = self.palette[list(self.classes).index(name)]
+        return red, green, blue
 
     def save(self, path: str | Path) -> None:
         """Write a palette PNG, as VOC's masks are: pixel values are the labels."""

@@ -62,8 +62,9 @@ class LongSideTTAModel(LogitTTAModel):
 
     def _view(self, image: Tensor, scale: float) -> tuple[Tensor, tuple[int, int]]:
         """Patch logits of a view and its mirror, (1, n+1, g_h, g_w), and the view's sides."""
-        sides = tuple(int(side * scale) for side in image.shape[2:])
-        view = image if sides == tuple(image.shape[2:]) else _scale(image, scale)
+        height, width = image.shape[2:]
+        sides = int(height * scale), int(width * scale)
+        view = image if sides == (height, width) else _scale(image, scale)
         # Padded before it is mirrored: the patches of both see the same pixels.
         return self._view_logits(pad_to_multiple(view, self.module.backbone.patch_size)), sides
 

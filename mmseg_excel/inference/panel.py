@@ -49,8 +49,9 @@ def panel_pixels(
 ) -> np.ndarray:
     """A panel as uint8 RGB, (H, W, 3); arguments as of :func:`save_panel`."""
     figure = draw_panel(titles, rows, caption)
-    figure.canvas.draw()
-    return np.ascontiguousarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 @matplotlib.rc_context(PLAIN_TEXT)

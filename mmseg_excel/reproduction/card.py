@@ -15,6 +15,7 @@ from ..engine.mask_count_hook import MASKS_OPENED
 from ..engine.small_checkpoint_hook import package_versions
 from ..evaluation.published import PUBLISHED
 from ..inference.loading import build_model
+from ..models.tag_segmentor import TagSegmentor
 from ..utils.plain import plain
 from .plan import Plan
 
@@ -29,7 +30,7 @@ def fairness_card(plan: Plan, seconds: Mapping[str, float]) -> dict:
         seconds: How long each step took.
     """
     cfg = plan.config()
-    model = build_model(cfg)
+    model: TagSegmentor = build_model(cfg)
     model.encode_classes()
     trained = plan.method != 'clip-es'
     views = cfg.get('tta_model') or {}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .bad_input import BadInput
 
@@ -62,6 +62,11 @@ def check_choice(setting: str, value: Any, choices: Collection[str]) -> None:
         raise BadInput(f'{setting} is {shown(value)}, but must be one of {names}.')
 
 
+def is_list(value: Any) -> TypeGuard[Sequence]:
+    """Whether a value is a list or tuple; a string is none."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
 def check_sequence(setting: str, value: Any, length: int | None = None) -> None:
     """Refuse what is no list or tuple, or an empty one; a string is none.
 
@@ -73,7 +78,7 @@ def check_sequence(setting: str, value: Any, length: int | None = None) -> None:
     Raises:
         BadInput: Names setting and value.
     """
-    good = isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) > 0
+    good = is_list(value) and len(value) > 0
     if not good or (length is not None and len(value) != length):
         wanted = 'a list' if length is None else f'a list of {length}'
         raise BadInput(f'{setting} is {shown(value)}, but must be {wanted}.')

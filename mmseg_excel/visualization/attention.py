@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from ..models.settings import Settings
 from ..ops.resize import resize
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence
-from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, with_notice
+from .figure import CELL, STYLE, add_colour_bar, finish, heat_overlay, new_figure, with_notice
 
 Point = tuple[float, float]
 
@@ -80,11 +79,7 @@ def attention_figure(subjects: Sequence[Subject], points: Sequence[Point] | None
     titles = ['query', *cases[0][2]]
     shapes = [s for image, _, _ in cases for s in (image.size[0] / image.size[1], 1)]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(
-            figsize=(CELL * len(titles) + 0.8, CELL * sum(shapes) + 0.3), layout='constrained'
-        )
-        FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0.01)
+        figure = new_figure(CELL * len(titles) + 0.8, CELL * sum(shapes) + 0.3)
         axes = figure.subplots(
             2 * len(cases), len(titles), squeeze=False, gridspec_kw=dict(height_ratios=shapes)
         )

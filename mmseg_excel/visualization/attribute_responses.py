@@ -51,13 +51,14 @@ def attributes_figure(subjects: Sequence[Subject], count: int = 5) -> Figure:
     check_sequence('subjects', subjects)
     check_whole('count', count, '[1, 1000]')
     inferencer = subjects[0].inferencer
-    if not isinstance(inferencer.settings, ExCELSettings):
+    settings = inferencer.settings
+    if not isinstance(settings, ExCELSettings):
         raise BadInput(f'{inferencer.model.NAME} has no attributes: choose a config of ExCEL.')
     rows, sentences = [], []
     for subject in subjects:
         for tag in subject.ask().tags:
             hunted = attributes_of(inferencer.words, tag, count)
-            rows.append((tag, _row(subject, tag, hunted)))
+            rows.append((tag, _row(subject, settings, tag, hunted)))
             listed = '; '.join(f'{a.index} “{_shorten(a.sentence)}”' for a in hunted)
             sentences.append(f'{tag}: {listed}.')
     titles = [
@@ -108,12 +109,14 @@ def attribute_responses(subject: Subject, indices: Sequence[int]) -> np.ndarray:
     return resize(grids[None], image.size)[0].cpu().numpy()
 
 
-def _row(subject: Subject, tag: str, hunted: Sequence[Attribute]) -> list[np.ndarray]:
-    pixels, own = subject.image.pixels, subject.inferencer.settings
+def _row(
+    subject: Subject, settings: ExCELSettings, tag: str, hunted: Sequence[Attribute]
+) -> list[np.ndarray]:
+    pixels = subject.image.pixels
     responses = attribute_responses(subject, [a.index for a in hunted])
     maps = []
     for texts in TEXTS.values():
-        answer = subject.ask(replace(own, texts=texts, dynamic=False))
+        answer = subject.ask(replace(settings, texts=texts, dynamic=False))
         maps.append(answer.maps[answer.tags.index(tag)])
     first = pixels if subject.truth is None else subject.truth.overlay(pixels)
     return [first, *(heat_overlay(stretched(m), pixels) for m in (*responses, *maps))]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..inference.label_map import LabelMap
 from ..inference.subject import Subject, names_of_models
 from ..models.excel import ExCELSettings
 from ..utils.checks import check_sequence
@@ -34,8 +35,9 @@ def cam_figure(subjects: Sequence[Subject], beside: Sequence[Sequence[Subject]] 
     rows, titles = [], []
     for views in zip(subjects, *beside, strict=True):
         subject, maps = views[0], maps_of(views)
+        pixels, truth = subject.image.pixels, subject.truth if with_truth else None
         for index, tag in enumerate(subject.ask().tags):
-            rows.append((tag, _row(subject, [m[index] for m in maps.values()], with_truth)))
+            rows.append((tag, _row(pixels, [m[index] for m in maps.values()], truth)))
         titles = ['image', *maps, *(['ground truth'] if with_truth else [])]
     inferencer = subjects[0].inferencer
     caption = 'Class activation maps of the class named at the left, each over its own range.'
@@ -72,7 +74,8 @@ def ablation(settings: ExCELSettings, trained: bool) -> dict[str, ExCELSettings]
     return parts
 
 
-def _row(subject: Subject, maps: Sequence[np.ndarray], with_truth: bool) -> list[np.ndarray]:
-    pixels = subject.image.pixels
+def _row(
+    pixels: np.ndarray, maps: Sequence[np.ndarray], truth: LabelMap | None
+) -> list[np.ndarray]:
     row = [pixels, *(heat_overlay(stretched(m), pixels) for m in maps)]
-    return [*row, subject.truth.paint()] if with_truth else row
+    return row if truth is None else [*row, truth.paint()]

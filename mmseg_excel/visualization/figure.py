@@ -6,11 +6,13 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from ..inference.panel import HEAT_MAP, PLAIN_TEXT
@@ -74,9 +76,7 @@ def grid_figure(
     shapes = [max(p.shape[0] / p.shape[1] for p in pictures) for _, pictures in rows]
     width = CELL * len(titles) + 0.3 + (0.5 if colour_bar else 0)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, CELL * sum(shapes) + 0.3), layout='constrained')
-        FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0.01)
+        figure = new_figure(width, CELL * sum(shapes) + 0.3)
         axes = figure.subplots(
             len(rows), len(titles), squeeze=False, gridspec_kw=dict(height_ratios=shapes)
         )
@@ -90,6 +90,14 @@ def grid_figure(
         if colour_bar:
             add_colour_bar(figure, axes, colour_bar)
         finish(figure, caption, legend)
+    return figure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, sides in inches, whose pictures stand close together."""
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0.01)
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
     return figure
 
 
@@ -114,7 +122,8 @@ def finish(figure: Figure, caption: str, legend: Mapping[str, Sequence[int]] | N
     bottom = strip / (height + strip)
     margin = 0.05 / (height + strip)
     left = SIDE / width
-    figure.get_layout_engine().set(rect=(left, bottom, 1 - left, 1 - bottom - margin))
+    layout = cast(ConstrainedLayoutEngine, figure.get_layout_engine())
+    layout.set(rect=(left, bottom, 1 - left, 1 - bottom - margin))
     caption_top = text_height / (height + strip)
     figure.text(left, caption_top, '\n'.join(lines), va='top', fontsize=8, linespacing=1.3)
     if legend:
@@ -142,11 +151,11 @@ def save_figure(figure: Figure, path: str | Path) -> list[Path]:
     """
     files = []
     with matplotlib.rc_context(STYLE):
-        for suffix, options in (('png', dict(dpi=300)), ('pdf', {})):
+        for suffix, dpi in (('png', 300), ('pdf', 'figure')):
             buffer = io.BytesIO()
             # Without a date, equal figures are equal files.
             metadata = {'CreationDate': None} if suffix == 'pdf' else {}
-            figure.savefig(buffer, format=suffix, metadata=metadata, **options)
+            figure.savefig(buffer, format=suffix, metadata=metadata, dpi=dpi)
             files.append(Path(f'{path}.{suffix}'))
             write_atomically(files[-1], buffer.getvalue())
     return files

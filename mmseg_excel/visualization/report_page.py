@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -194,15 +195,15 @@ def _score_table(inferencer: TagInferencer, result: RunScores) -> str:
             }
     head = ''.join(f'<th scope="col">{name}</th>' for name in ('class', *columns))
     names = ('background', *inferencer.vocabulary.classes, 'mean')
-    rows = []
+    body = []
     for number, name in enumerate(names):
         cells = ''.join(
             f'<td>{_number(values[number], 2 if "ratio" in column else 1)}</td>'
             for column, values in columns.items()
         )
         swatch = _swatch(inferencer.palette[number]) if name != 'mean' else ''
-        rows.append(f'<tr><th scope="row">{swatch}{html.escape(name)}</th>{cells}</tr>')
-    table = f'<table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        body.append(f'<tr><th scope="row">{swatch}{html.escape(name)}</th>{cells}</tr>')
+    table = f'<table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
     return f'<div class="wide">{table}</div>'
 
 
@@ -223,12 +224,13 @@ def _gallery(inferencer: TagInferencer, images: Sequence[tuple[float, int, str]]
 
 def _pictures(subject: Subject) -> str:
     answer, pixels = subject.ask(), subject.image.pixels
-    pictures = {
-        'image': pixels,
-        'truth': subject.truth.paint(),
-        'prediction': answer.prediction.paint(),
-        'pseudo label': answer.pseudo_label.paint(),
+    labels = {
+        'truth': subject.truth,
+        'prediction': answer.prediction,
+        'pseudo label': answer.pseudo_label,
     }
+    pictures = {'image': pixels}
+    pictures |= {name: known.paint() for name, known in labels.items() if known is not None}
     for tag, heat in zip(answer.tags, answer.maps, strict=True):
         pictures[f'map: {tag}'] = heat_overlay(stretched(heat), pixels)
     return ''.join(_figure(_img(array, name), name) for name, array in pictures.items())
@@ -344,7 +346,7 @@ def _number(value: float, decimals: int) -> str:
 
 def _flat(facts: object, prefix: str = '', depth: int = 0) -> dict[str, object]:
     """Nested facts by their paths, as deep as anybody writes them; nothing of what are no facts."""
-    flat = {}
+    flat: dict[str, object] = {}
     for key, value in facts.items() if isinstance(facts, Mapping) else ():
         name = f'{prefix}{key}'
         if isinstance(value, Mapping) and depth < DEEPEST:
@@ -354,7 +356,7 @@ def _flat(facts: object, prefix: str = '', depth: int = 0) -> dict[str, object]:
     return flat
 
 
-def _brief(fact: object) -> str:
+def _brief(fact: Any) -> str:
     listed = isinstance(fact, list | tuple) and all(isinstance(item, str) for item in fact)
     text = ', '.join(fact) if listed else str(fact)
     return text if len(text) <= LONGEST_FACT else f'{text[:LONGEST_FACT]}...'

@@ -60,8 +60,10 @@ def own_labels(subject: Subject) -> dict[str, LabelMap]:
     answer = subject.ask()
     columns = {'pseudo label': answer.pseudo_label}
     if answer.prediction is not None:
-        sharpened = subject.ask(replace(subject.inferencer.settings, crf=True))
-        columns |= {'prediction': answer.prediction, '+ DenseCRF': sharpened.prediction}
+        columns['prediction'] = answer.prediction
+        sharpened = subject.ask(replace(subject.inferencer.settings, crf=True)).prediction
+        assert sharpened is not None, 'a trained model predicts with and without a DenseCRF'
+        columns['+ DenseCRF'] = sharpened
     return columns
 
 

@@ -133,10 +133,10 @@ def _draw_mask(root: Path, folder: str, index: Path, image: COCOImage) -> str | 
     except (BadInput, FileNotFoundError) as error:
         return str(error)
     try:
-        mask = draw_annotations(_open(index).annotations(image.id), image.height, image.width)
+        drawn = draw_annotations(_open(index).annotations(image.id), image.height, image.width)
     except BadInput as error:
         return f'{path}: {error}'
-    write_mask(target, mask)
+    write_mask(target, drawn)
     return None
 
 

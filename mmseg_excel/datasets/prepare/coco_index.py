@@ -7,7 +7,7 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...utils.checks import shown
 from ...utils.images import MAX_PIXELS
@@ -85,7 +85,7 @@ class COCOIndex:
             problems.add('annotations of unknown images', f'annotation {number}')
 
     def _add_image(self, image: dict, problems: Problems) -> None:
-        row = [image.get(key) for key in ('id', 'file_name', 'height', 'width')]
+        row: list[Any] = [image.get(key) for key in ('id', 'file_name', 'height', 'width')]
         if not _is_image(*row):
             problems.add('unusable image entries', shown(image, 200))
             return
@@ -142,16 +142,16 @@ class COCOIndex:
         return self.connection.execute(CLASSES)
 
 
-def _is_image(number: object, file: object, height: object, width: object) -> bool:
+def _is_image(number: object, file: object, height: Any, width: Any) -> bool:
     if not (_is_id(number) and isinstance(file, str) and file.strip() and file.isprintable()):
         return False
     sizes = all(type(side) is int and side > 0 for side in (height, width))
     return sizes and height * width <= MAX_PIXELS and not leaves_folder(file)
 
 
-def _is_id(value: object) -> bool:
+def _is_id(value: Any) -> bool:
     return type(value) is int and abs(value) < 2**63
 
 
-def _is_area(value: object) -> bool:
+def _is_area(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < math.inf

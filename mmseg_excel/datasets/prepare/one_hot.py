@@ -58,7 +58,7 @@ def read_one_hot(path: str | Path, classes: Sequence[str]) -> TagTable:
         elif name in table:
             problems.add('images listed twice', name)
         else:
-            table[name] = [classes[index] for index in np.flatnonzero(value)]
+            table[name] = [classes[int(index)] for index in np.flatnonzero(value)]
     problems.raise_if_any(str(path))
     if not table:
         raise BadInput(f'{path} names no image.')
@@ -77,7 +77,8 @@ def _read_pickled_dict(path: str | Path) -> Mapping:
         except Exception as error:  # a broken pickle raises whatever it runs into
             reason = in_one_line(error) or type(error).__name__
             raise BadInput(f'{path} is not a .npy file of a dictionary ({reason}).') from None
-    content = content.item() if getattr(content, 'shape', None) == () else content
+    if isinstance(content, np.ndarray) and content.shape == ():
+        content = content.item()
     if not isinstance(content, Mapping):
         raise BadInput(f'{path} holds no dictionary of tags.')
     return content

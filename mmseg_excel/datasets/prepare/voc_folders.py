@@ -33,6 +33,7 @@ class VOCFolders:
 
     def sbd_mask(self, name: str) -> Path:
         """SBD's mask."""
+        assert self.sbd is not None, 'there is no SBD'
         return self.sbd / 'cls' / f'{name}.mat'
 
     @property

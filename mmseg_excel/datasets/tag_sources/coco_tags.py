@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 from mmseg.registry import TASK_UTILS
 
 from ...utils.bad_input import BadInput
@@ -9,6 +12,8 @@ from ...utils.checks import check_text, shown
 from ..coco_json import COCOJSON, image_name
 from ..lists import plain_name
 from .base import TagSource
+
+Named = TypeVar('Named')
 
 
 @TASK_UTILS.register_module()
@@ -35,14 +40,18 @@ class COCOTags(TagSource):
         self._found: dict[str, set[int]] = {name: set() for name in names.values()}
         class_of = content.class_indices(self.classes)
         for annotation in content.annotations():
-            image, category = annotation.get('image_id'), annotation.get('category_id')
-            for kind, number, known in (('image', image, names), ('category', category, class_of)):
-                if not isinstance(number, int) or number not in known:
-                    raise BadInput(
-                        f'{self.file}: annotation {shown(annotation.get("id"))} is of the unknown '
-                        f'{kind} {shown(number)}.'
-                    )
-            self._found[names[image]].add(class_of[category])
+            name = self._named('image', annotation, names)
+            self._found[name].add(self._named('category', annotation, class_of))
+
+    def _named(self, kind: str, annotation: dict, known: Mapping[int, Named]) -> Named:
+        """What the annotation calls by its id."""
+        number = annotation.get(f'{kind}_id')
+        if not isinstance(number, int) or number not in known:
+            raise BadInput(
+                f'{self.file}: annotation {shown(annotation.get("id"))} is of the unknown '
+                f'{kind} {shown(number)}.'
+            )
+        return known[number]
 
     def _names(self, content: COCOJSON) -> dict[int, str]:
         """Names of the images by their ids."""

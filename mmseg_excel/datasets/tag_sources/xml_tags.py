@@ -33,9 +33,10 @@ class XMLTags(TagSource):
         annotation = _parse(path)
         # Only direct children: the parts of a person (head, hand, foot) have names as well.
         names = [found.findtext('name') for found in annotation.findall('object')]
-        if None in names:
+        stripped = [name.strip() for name in names if name is not None]
+        if len(stripped) < len(names):
             raise BadInput(f'{path} has an object without a name')
-        return [name.strip() for name in names]
+        return stripped
 
     def where(self, name: str) -> str:
         """The XML file."""

@@ -152,4 +152,4 @@ def _join(rng: np.random.Generator, phrases: Sequence[str]) -> str:
 
 
 def _one(rng: np.random.Generator, choices: Sequence[str]) -> str:
-    return str(choices[rng.integers(len(choices))])
+    return str(choices[int(rng.integers(len(choices)))])

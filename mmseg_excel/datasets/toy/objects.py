@@ -58,7 +58,8 @@ class Brush:
         """Return a part in a named colour (default: the main one), slightly off its nominal RGB."""
         colour = colour or self.main
         rgb = np.clip(np.add(COLOURS[colour], self.rng.integers(-14, 15, 3)), 0, 255)
-        return Part(name, outline, tuple(int(value) for value in rgb), colour)
+        red, green, blue = map(int, rgb)
+        return Part(name, outline, (red, green, blue), colour)
 
 
 def boat(brush: Brush) -> list[Part]:

@@ -110,7 +110,7 @@ def generate_scene(rng: np.random.Generator, size: int, style: Style = CALM) -> 
 
     instances = np.zeros((size, size), np.uint8)
     parts_seen = np.zeros((size, size), np.uint8)
-    drawn = []
+    drawn: list[tuple[str, str, list[Part]]] = []
     for name, (centre, side) in zip(
         names.tolist(), _place(rng, len(names), size, style.scale), strict=False
     ):

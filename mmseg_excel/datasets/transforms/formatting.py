@@ -28,6 +28,8 @@ class PackTaggedInputs(PackSegInputs):
         BadInput: ``meta_keys`` is no list of names.
     """
 
+    meta_keys: Sequence[str]
+
     def __init__(self, meta_keys: Sequence[str] | None = None) -> None:
         super().__init__()
         if meta_keys is not None:

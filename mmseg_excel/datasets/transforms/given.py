@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from ...utils.bad_input import BadInput
-from ...utils.checks import shown
+from ...utils.checks import is_list, shown
 
 MOST_LABELS = 256
 
@@ -41,44 +42,43 @@ def check_given(transform: object, results: object, *needed: str) -> None:
             )
 
 
-def _is_image(value: object) -> bool:
+def _is_image(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim in (2, 3) and value.size > 0
 
 
-def _is_mask(value: object) -> bool:
+def _is_mask(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in 'biu'
 
 
-def _is_vector(value: object) -> bool:
+def _is_vector(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in 'biuf'
 
 
-def _is_size(value: object) -> bool:
+def _is_size(value: Any) -> bool:
     return _are(Integral, value) and len(value) >= 2
 
 
-def _are_names(value: object) -> bool:
+def _are_names(value: Any) -> bool:
     return _are(str, value)
 
 
-def _is_label_map(value: object) -> bool:
+def _is_label_map(value: Any) -> bool:
     if not isinstance(value, Mapping | None):
         return False
     labels = [label for pair in (value or {}).items() for label in pair]
     return _are(Integral, labels) and all(0 <= label < MOST_LABELS for label in labels)
 
 
-def _is_flag(value: object) -> bool:
+def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _is_list(value: object) -> bool:
+def _is_list(value: Any) -> bool:
     return isinstance(value, list)
 
 
-def _are(kind: type, value: object) -> bool:
-    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-    return listed and all(isinstance(item, kind) for item in value)
+def _are(kind: type, value: Any) -> bool:
+    return is_list(value) and all(isinstance(item, kind) for item in value)
 
 
 #: What stands under a key, and how a sentence calls it.
