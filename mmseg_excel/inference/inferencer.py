@@ -105,6 +105,7 @@ class TagInferencer:
             self.vocabulary,
             head.settings['descriptions'],
             head.settings['num_attributes'],
+            head.settings['bank'],
         )
         with setting_up(self.config):
             self._pipeline = _array_pipeline(self.config)

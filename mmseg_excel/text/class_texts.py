@@ -87,7 +87,7 @@ def build_class_texts(
             known = get_attribute_bank(
                 encoder, all_texts(known), num_attributes, cache_dir
             ).attributes
-        _check_width(bank, known, texts)
+        check_width(bank, known, texts)
         foreground = hunt_attributes(foreground, known, keep_ratio, attribute_weight)
     return torch.cat([foreground, background])
 
@@ -105,7 +105,8 @@ def read_knowledge(
     return read_attributes(bank, vocabulary, settings['num_attributes'])
 
 
-def _check_width(bank: str | Path | None, attributes: Tensor, texts: Tensor) -> None:
+def check_width(bank: str | Path | None, attributes: Tensor, texts: Tensor) -> None:
+    """Refuse attributes (K, C) that are not as wide as CLIP's texts (T, C)."""
     if attributes.shape[1] != texts.shape[1]:
         raise BadInput(
             f'The attribute bank {bank} is {attributes.shape[1]} wide, but CLIP embeds texts in '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,8 +12,9 @@ from torch import Tensor
 from ..clip.towers import TextEncoder
 from .attribute_bank import AttributeBank, encode, get_attribute_bank
 from .attributes import hunt_attributes
-from .class_texts import all_texts, build_class_texts
+from .class_texts import all_texts, build_class_texts, check_width
 from .descriptions import load_descriptions
+from .published_bank import read_attributes
 from .vocabulary import Vocabulary
 
 
@@ -26,6 +28,7 @@ class Wordbook:
         vocabulary: Whose classes are described.
         descriptions: Description file, or the bare name of a packaged one; None if there is none.
         num_attributes: K.
+        bank: File of attributes that takes the place of descriptions. Default: None.
     """
 
     def __init__(
@@ -34,11 +37,13 @@ class Wordbook:
         vocabulary: Vocabulary,
         descriptions: str | None,
         num_attributes: int,
+        bank: str | Path | None = None,
     ) -> None:
         self._load_encoder = load_encoder
         self.vocabulary = vocabulary
         self.descriptions = descriptions
         self.num_attributes = num_attributes
+        self.bank = bank
 
     @functools.cached_property
     def encoder(self) -> TextEncoder:
@@ -57,8 +62,24 @@ class Wordbook:
                 'Attributes need a description file: set model.text_head.descriptions in the '
                 "config, or ask with texts='global'."
             )
-        described = load_descriptions(self.descriptions, self.vocabulary.classes)
+        described = load_descriptions(
+            self.descriptions, self.vocabulary.classes, self.vocabulary.prompts
+        )
         return get_attribute_bank(self.encoder, all_texts(described), self.num_attributes)
+
+    @functools.cached_property
+    def attributes(self) -> Tensor:
+        """What words hunt in, (K, C).
+
+        Raises:
+            FileNotFoundError: If there is neither bank nor descriptions.
+            BadInput: If the bank is not one of this CLIP and these classes.
+        """
+        if self.bank is None:
+            return self.attribute_bank.attributes
+        attributes = read_attributes(self.bank, self.vocabulary, self.num_attributes)
+        check_width(self.bank, attributes, self._names(self.vocabulary))
+        return attributes
 
     @functools.lru_cache(maxsize=32)  # noqa: B019  a wordbook lives as long as its model
     def texts(
@@ -77,9 +98,7 @@ class Wordbook:
         if mode == 'global':
             return names
         n = len(vocabulary.classes)
-        hunted = hunt_attributes(
-            names[:n], self.attribute_bank.attributes, keep_ratio, attribute_weight
-        )
+        hunted = hunt_attributes(names[:n], self.attributes, keep_ratio, attribute_weight)
         return torch.cat([hunted, names[n:]])
 
     @functools.lru_cache(maxsize=32)  # noqa: B019

@@ -13,6 +13,7 @@ from mmseg_excel.text.attribute_bank import get_attribute_bank, save_bank
 from mmseg_excel.text.class_texts import all_texts, build_class_texts
 from mmseg_excel.text.descriptions import load_descriptions
 from mmseg_excel.text.vocabulary import VOC_PROMPTS, get_vocabulary
+from mmseg_excel.text.wordbook import Wordbook
 from mmseg_excel.utils.bad_input import BadInput
 from tests.golden.model import golden_config
 from tests.golden.reference import golden, golden_tensor
@@ -75,6 +76,23 @@ def test_a_model_takes_the_bank_and_says_so(bank_file):
     other = MODELS.build(config)
     other.load_state_dict(model.state_dict())
     assert other.text_head.origin == origin
+
+
+@pytest.mark.parametrize('weight', [1.0, 2.0])
+def test_any_question_hunts_in_the_bank_too(encoder, bank_file, weight):
+    words = Wordbook(lambda: encoder, VOC, None, 16, bank_file)
+    asked = words.texts(VOC, 'attributes', attribute_weight=weight)
+    settings = dict(bank=bank_file, num_attributes=16, attribute_weight=weight)
+    assert torch.equal(asked, build_class_texts(encoder, VOC, **settings))
+
+
+def test_any_question_reads_descriptions_under_clips_names(encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv('MMSEG_EXCEL_CACHE', str(tmp_path))
+    content = json.loads(FILE.read_text())
+    renamed = {VOC_PROMPTS.get(name, name): lines for name, lines in content.items()}
+    (tmp_path / 'renamed.json').write_text(json.dumps(renamed))
+    words = Wordbook(lambda: encoder, VOC, str(tmp_path / 'renamed.json'), 16)
+    assert_near(words.texts(VOC, 'attributes'), golden_tensor('text_attr').T)
 
 
 class Payload:
