@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..utils.checks import check_number
-from .dense_crf import LEAST, DenseCRF, Probabilities, check_probabilities
+from .dense_crf import LEAST, DenseCRF
 
 IGNORED = 255
 # Of BGR, in grey levels.
@@ -26,14 +26,12 @@ class CLIPESDenseCRF(DenseCRF):
         **kwargs: Of :class:`DenseCRF`.
     """
 
+    normalised = False
+
     def __init__(self, confidence: float = 0.95, **kwargs) -> None:
         super().__init__(**kwargs)
         check_number('CLIPESDenseCRF.confidence', confidence, '[0, 1]')
         self.confidence = confidence
-
-    def check(self, probabilities: Probabilities) -> None:
-        """Refuse what are no scores; they need not sum to one."""
-        check_probabilities(probabilities, normalised=False)
 
     def energies(self, probabilities: Tensor) -> Tensor:
         """Energies whose clipping and logarithm round to half precision.
@@ -50,8 +48,8 @@ class CLIPESDenseCRF(DenseCRF):
         return wrapped_bytes(image)
 
     def choose(self, refined: Tensor) -> Tensor:
-        """Channel of each pixel, uint8 (H, W), 255 where it is not sure."""
-        return super().choose(refined).masked_fill(refined.amax(dim=0) < self.confidence, IGNORED)
+        """Channel of each pixel, uint8 (..., H, W), 255 where it is not sure."""
+        return super().choose(refined).masked_fill(refined.amax(dim=-3) < self.confidence, IGNORED)
 
 
 def wrapped_bytes(image: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ..ops.transfer import to_device
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice, check_keys, check_number, check_whole, shown
 from .engines import ANY_DEVICE, AUTO, NAMES, check_installed, engine_for, mean_field_of
@@ -54,6 +55,9 @@ class DenseCRF:
     Example:
         >>> refined = DenseCRF()(image, probabilities)  # (H, W, 3), (n+1, H, W) -> (n+1, H, W)
     """
+
+    # Whether what it refines has to sum to one over classes.
+    normalised = True
 
     def __init__(
         self,
@@ -109,8 +113,9 @@ class DenseCRF:
         return self.refine(image, probabilities)
 
     def check(self, probabilities: Probabilities) -> None:
-        """Refuse what cannot be refined, see :func:`check_probabilities`."""
-        check_probabilities(probabilities)
+        """Refuse what cannot be refined, see :func:`check_shape` and :func:`check_extremes`."""
+        check_shape(probabilities)
+        check_extremes(extremes(_as_tensor(probabilities)), self.normalised)
 
     def refine(self, image: np.ndarray, probabilities: Probabilities) -> Probabilities:
         """The same for probabilities that are known to be some.
@@ -122,10 +127,10 @@ class DenseCRF:
         check_image(image, *probabilities.shape[1:])
         probabilities = probabilities.detach()
         if self.min_probability == 0:
-            return self._infer(image, probabilities)
+            return self._infer([image], probabilities[None])[0]
         classes = self.select_classes(probabilities.flatten(1).amax(dim=1).cpu().numpy())
         refined = torch.zeros_like(probabilities, dtype=torch.float32)
-        refined[classes] = self._infer(image, probabilities[classes])
+        refined[classes] = self._infer([image], probabilities[None, classes])[0]
         return refined
 
     def label(self, image: np.ndarray, probabilities: Probabilities) -> Probabilities:
@@ -134,9 +139,31 @@ class DenseCRF:
             return self.label(image, _as_tensor(probabilities)).numpy()
         return self.choose(self.refine(image, probabilities))
 
+    def label_all(self, images: Sequence[np.ndarray], probabilities: Tensor) -> Tensor:
+        """The same for B images of one size together.
+
+        Args:
+            images: uint8 RGB, (H, W, 3) each.
+            probabilities: float32, (B, n+1, H, W), on any device.
+
+        Returns:
+            uint8, (B, H, W), on the same device; with an engine for it, nothing waits for it.
+        """
+        if self.min_probability > 0:  # each image keeps classes of its own
+            return torch.stack(
+                [self.label(*one) for one in zip(images, probabilities, strict=True)]
+            )
+        for image in images:
+            check_image(image, *probabilities.shape[2:])
+        return self.choose(self._infer(images, probabilities.detach()))
+
+    def warm_up(self) -> None:
+        """Let the CPU's engine compile what it does at first use, for all processes there are."""
+        self._infer([np.zeros((1, 1, 3), np.uint8)], torch.full((1, 2, 1, 1), 0.5))
+
     def choose(self, refined: Tensor) -> Tensor:
-        """Channel of each pixel, uint8 (H, W), by refined probabilities (n+1, H, W)."""
-        return refined.argmax(dim=0).to(torch.uint8)
+        """Channel of each pixel, uint8 (..., H, W), by refined probabilities (..., n+1, H, W)."""
+        return refined.argmax(dim=-3).to(torch.uint8)
 
     def select_classes(self, peaks: np.ndarray) -> np.ndarray:
         """Classes worth refining, ascending.
@@ -154,19 +181,19 @@ class DenseCRF:
         """The image whose colours tie pixels, uint8 (H, W, 3)."""
         return image
 
-    def _infer(self, image: np.ndarray, probabilities: Tensor) -> Tensor:
-        """Mean-field inference over all given classes."""
-        if len(probabilities) == 1:  # nothing competes with it
+    def _infer(self, images: Sequence[np.ndarray], probabilities: Tensor) -> Tensor:
+        """Mean-field inference over all given classes, (B, n+1, H, W)."""
+        if probabilities.shape[1] == 1:  # nothing competes with it
             return torch.ones_like(probabilities, dtype=torch.float32)
         engine = engine_for(self.engine, probabilities.device)
-        device = probabilities.device if engine == ANY_DEVICE else 'cpu'
+        device = probabilities.device if engine == ANY_DEVICE else torch.device('cpu')
         refined = mean_field_of(engine)(
-            torch.from_numpy(np.ascontiguousarray(self.seen(image))).to(device)[None],
-            self.energies(probabilities).to(device)[None],
-            self._kernels(*image.shape[:2]),
+            to_device(torch.from_numpy(np.stack([self.seen(image) for image in images])), device),
+            self.energies(probabilities).to(device),
+            self._kernels(*probabilities.shape[2:]),
             self.iterations,
         )
-        return refined[0].to(probabilities.device)
+        return refined.to(probabilities.device)
 
     def _kernels(self, height: int, width: int) -> Sequence[Kernel]:
         """The kernels, if they suit an image of this size."""
@@ -180,16 +207,8 @@ class DenseCRF:
         return list(kernels.values())
 
 
-def check_probabilities(probabilities: Probabilities, normalised: bool = True) -> None:
-    """Refuse what no softmax over 1 to 255 classes gave.
-
-    Args:
-        probabilities: Floats, (n+1, H, W).
-        normalised: Whether they must sum to one over classes. Default: True.
-
-    Raises:
-        BadInput: Says what is wrong with them.
-    """
+def check_shape(probabilities: Probabilities) -> None:
+    """Refuse what is no array of floats over 1 to 255 classes, (n+1, H, W)."""
     if not _are_floats(probabilities):
         kind = getattr(probabilities, 'dtype', type(probabilities).__name__)
         raise BadInput(f'DenseCRF needs probabilities as an array of floats, not {kind}.')
@@ -200,14 +219,33 @@ def check_probabilities(probabilities: Probabilities, normalised: bool = True) -
         raise BadInput(
             f'DenseCRF has {shape[0]} classes, but label maps hold at most {MOST_CLASSES}.'
         )
-    low, high = float(probabilities.min()), float(probabilities.max())
+
+
+def extremes(probabilities: Tensor) -> Tensor:
+    """What :func:`check_extremes` has to know of probabilities (n+1, H, W), without a wait.
+
+    Returns:
+        float32, (4,): the least and greatest of them, and of their sums over classes.
+    """
+    total = probabilities.sum(dim=0, dtype=torch.float32)
+    return torch.stack([x.float() for values in (probabilities, total) for x in values.aminmax()])
+
+
+def check_extremes(found: Tensor, normalised: bool) -> None:
+    """Refuse what no softmax gave.
+
+    Args:
+        found: :func:`extremes` of probabilities, on the host.
+        normalised: Whether they must sum to one over classes.
+
+    Raises:
+        BadInput: Says what is wrong with them.
+    """
+    low, high, *sums = found.tolist()
     if not 0 <= low <= high <= 1 + ROUNDING:
         raise BadInput(f'DenseCRF needs probabilities in 0..1, but these reach {low:g}..{high:g}.')
-    if not normalised:
-        return
-    total = _as_tensor(probabilities).sum(dim=0, dtype=torch.float32)
-    worst = total.flatten()[(total - 1).abs().argmax()].item()
-    if abs(worst - 1) > ROUNDING:
+    worst = max(sums, key=lambda total: abs(total - 1))
+    if normalised and abs(worst - 1) > ROUNDING:
         raise BadInput(
             f'DenseCRF needs probabilities that sum to 1 over classes, but at one pixel they sum '
             f'to {worst:g}: take the softmax of logits first.'

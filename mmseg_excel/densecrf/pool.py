@@ -52,6 +52,7 @@ class CRFPool:
         self.crf = crf
         self.workers = workers or cores_of_this_process()
         self.queue_size = queue_size or 4 * self.workers
+        crf.warm_up()  # once here, and not in every worker
         self._closing = False
         self._workers = [CRFWorker(crf) for _ in range(self.workers)]
         self._blocks = [SharedBlock() for _ in range(self.queue_size)]
@@ -93,6 +94,10 @@ class CRFPool:
             self._free_blocks.put(block)
             raise
         return self._threads.submit(self._refine, image_path, block, classes.astype(np.uint8))
+
+    def submit_all(self, predictions: Iterable[tuple[str, Tensor]]) -> list[Future[np.ndarray]]:
+        """Hand several over, one by one."""
+        return [self.submit(*prediction) for prediction in predictions]
 
     def refine_all(
         self, predictions: Iterable[tuple[Any, str, Tensor]]

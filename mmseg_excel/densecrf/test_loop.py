@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.registry import LOOPS
@@ -16,6 +14,7 @@ from mmengine.runner.amp import autocast
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..datasets.identity import check_apart
@@ -24,7 +23,7 @@ from ..utils.building import build_optional
 from ..utils.checks import check_flag, shown
 from ..utils.distributed import unwrapped
 from .dense_crf import DenseCRF
-from .device_refiner import Refiner, device_of, refiner_of
+from .device_refiner import Labels, Refiner, device_of, refiner_of
 from .pool import check_pool_size
 from .progress import Progress
 from .stored_labels import StoredLabels, made_with, output_folder
@@ -43,7 +42,7 @@ class Batch:
 
     data: dict
     samples: list[SegDataSample]
-    labels: list[Future[np.ndarray]] = field(default_factory=list)
+    labels: Sequence[Labels] = field(default_factory=list)
     recalled: bool = False
 
     @property
@@ -161,7 +160,7 @@ class ResumableTestLoop(TestLoop):
             samples = self.runner.model.test_step(data)
         if refiner is None:
             return Batch(data, samples)
-        return Batch(data, samples, labels=[_submit(sample, refiner) for sample in samples])
+        return Batch(data, samples, labels=refiner.submit_all(map(_handed_over, samples)))
 
     def _deliver(
         self, batch: Batch, index: int, refiner: Refiner | None, progress: Progress
@@ -200,8 +199,8 @@ def _samples_of(data: dict) -> list[SegDataSample]:
     return samples[0] if isinstance(samples[0], list | tuple) else samples
 
 
-def _submit(sample: SegDataSample, refiner: Refiner) -> Future[np.ndarray]:
-    """Hand a prediction over; its large logits are not kept."""
+def _handed_over(sample: SegDataSample) -> tuple[str, Tensor]:
+    """Path and probabilities of a prediction; its large logits are not kept."""
     logits = sample.seg_logits.data
     del sample.seg_logits
-    return refiner.submit(sample.img_path, logits.float().softmax(dim=0))
+    return sample.img_path, logits.float().softmax(dim=0)

@@ -1,4 +1,4 @@
-"""From the host to a device, without a wait."""
+"""Between the host and a device, without a wait."""
 
 from __future__ import annotations
 
@@ -19,3 +19,27 @@ def to_device(host: Tensor, device: torch.device | str) -> Tensor:
 def is_at_hand(values: Tensor) -> bool:
     """Whether the host can look at values without a wait."""
     return values.device.type == 'cpu'
+
+
+class Arrival:
+    """Values on their way to the host, behind whatever the device has still to do.
+
+    Args:
+        values: On any device.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self._event = torch.cuda.Event() if values.device.type == 'cuda' else None
+        self._values = values.to('cpu', non_blocking=self._event is not None)
+        if self._event is not None:
+            self._event.record(torch.cuda.current_stream(values.device))
+
+    def done(self) -> bool:
+        """Whether they are there."""
+        return self._event is None or self._event.query()
+
+    def result(self) -> Tensor:
+        """The values; waits for them."""
+        if self._event is not None:
+            self._event.synchronize()
+        return self._values

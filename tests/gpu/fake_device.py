@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ def fake_cuda() -> Iterator[None]:
         stack.enter_context(patch.object(Tensor, 'pin_memory', lambda self: self))
         stack.enter_context(patch.object(Tensor, '__deepcopy__', lambda self, memo: self))
         stack.enter_context(patch.object(F, 'scaled_dot_product_attention', fused_attention))
+        stack.enter_context(patch.object(torch.cuda, 'Event', Mock))
+        stack.enter_context(patch.object(torch.cuda, 'current_stream', Mock()))
         stack.enter_context(FakeTensorMode())
         stack.enter_context(_NoBlockingCopies())
         yield

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmseg.registry import MODELS
 
+from mmseg_excel.densecrf import CLIPESDenseCRF, DenseCRF, device_refiner
+from mmseg_excel.densecrf.device_refiner import refiner_of
 from mmseg_excel.engine import DeferredInfoHook
 from mmseg_excel.evaluation import ConfusionMatrixMetric
 from mmseg_excel.models.trained_segmentor import Phase
@@ -117,3 +121,19 @@ def test_losses_are_kept_on_the_device():
     )
     with fake_cuda():
         hook.after_train_iter(runner, 5, None, dict(loss=torch.empty((), device='cuda')))
+
+
+@pytest.mark.parametrize('crf', [DenseCRF(), CLIPESDenseCRF()], ids=['DenseCRF', 'CLIP-ES'])
+def test_refining(crf, monkeypatch):
+    """Up to labels on their way to the host, as bytes."""
+    photograph = np.zeros((375, 500, 3), np.uint8)
+    monkeypatch.setattr(device_refiner, 'read_rgb', lambda path: photograph)
+    with fake_cuda():
+        given = [('cat.jpg', torch.empty(21, 375, 500, device='cuda')) for _ in range(3)]
+        refiner = refiner_of(crf, torch.device('cuda'))
+        several = refiner.submit_all(given)
+        labels = [own.arriving.result() for own in several]
+    assert not multiprocessing.active_children()
+    assert [(own.dtype, own.device.type, tuple(own.shape)) for own in labels] == 3 * [
+        (torch.uint8, 'cpu', (375, 500))
+    ]

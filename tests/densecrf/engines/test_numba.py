@@ -7,10 +7,18 @@ import torch
 pytest.importorskip('numba')
 from numba import njit  # noqa: E402
 
-from mmseg_excel.densecrf.engines import compiling, vectors  # noqa: E402
+from mmseg_excel.densecrf import CLIPESDenseCRF, CRFPool, DenseCRF  # noqa: E402
+from mmseg_excel.densecrf.engines import (  # noqa: E402
+    compiling,
+    numba_engine,
+    numba_lattice,
+    vectors,
+)
 from mmseg_excel.densecrf.engines.kernel import Kernel  # noqa: E402
 from mmseg_excel.densecrf.engines.lattice import PermutohedralLattice, strides_of  # noqa: E402
 from mmseg_excel.densecrf.engines.numba_lattice import CompiledLattice  # noqa: E402
+
+MODULES = numba_engine, numba_lattice
 
 
 @njit
@@ -55,3 +63,30 @@ def test_compiles_where_nothing_can_be_kept(monkeypatch):
 
     monkeypatch.setattr(compiling, 'njit', without_folders)
     assert compiling.compiled(lambda number: number + 1)(2) == 3
+
+
+def compiled_so_far():
+    """How often each function of the engine has been compiled, or loaded."""
+    functions = (value for module in MODULES for value in vars(module).values())
+    return {
+        own.__qualname__: len(own.signatures) for own in functions if hasattr(own, 'signatures')
+    }
+
+
+def test_a_warm_engine_compiles_nothing_more():
+    DenseCRF(engine='numba').warm_up()
+    warm = compiled_so_far()
+    assert warm['_place'] and warm['_update']
+    for classes, size in ((2, (1, 9)), (9, (13, 17))):
+        image = np.zeros((*size, 3), np.uint8)
+        probabilities = np.full((classes, *size), 1 / classes, np.float32)
+        CLIPESDenseCRF(engine='numba')(image, probabilities)
+    assert compiled_so_far() == warm
+
+
+def test_the_pool_warms_the_engine_for_its_workers(monkeypatch):
+    warmed = []
+    monkeypatch.setattr(DenseCRF, 'warm_up', lambda self: warmed.append(self))
+    crf = DenseCRF(engine='numba')
+    with CRFPool(crf, workers=3):
+        assert warmed == [crf]
