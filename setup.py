@@ -16,6 +16,8 @@ OPTIONAL = {
     'coco': ['ijson', 'pycocotools'],
     # `mmseg-excel generate-descriptions`
     'descriptions': ['openai>=1.40'],
+    # `mmseg-excel export-onnx`
+    'onnx': ['onnx', 'onnxruntime', 'onnxscript'],
 }
 
 setup(

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..ops.exporting import refuse_tracing_exporter
 from ..ops.resize import resize
+from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_text
 from ..utils.room import Room
 from .towers import TextEncoder, load_clip
@@ -137,7 +139,12 @@ class FrozenCLIP(Room):
                 right to whole patches with zeros, the mean colour.
             attention_layers: How many of the last blocks keep their attention. Default: 0.
             inner_layers: How many of the last blocks keep more than their output. Default: all.
+
+        Raises:
+            BadInput: The tower was converted to another precision than float32.
         """
+        refuse_tracing_exporter()
+        self._check_precision()
         images = pad_to_multiple(images, self.patch_size)
         grid = (images.shape[2] // self.patch_size, images.shape[3] // self.patch_size)
         tokens = x = self._embed(images, grid)
@@ -153,6 +160,15 @@ class FrozenCLIP(Room):
         num_heads = resblocks[0].attn.num_heads
         return CLIPTrace(grid, num_heads, tokens, blocks, self._project)
 
+    def _check_precision(self) -> None:
+        dtype = self.tower.proj.dtype
+        if dtype != torch.float32:
+            raise BadInput(
+                f'The model was converted to {dtype}, but sums and maps need torch.float32: leave '
+                'it in that, and predict under torch.autocast, with '
+                f'dtype={dtype if dtype.itemsize < 4 else torch.bfloat16}.'
+            )
+
     def _embed(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """Patch, class and position embeddings and ``ln_pre``: (B, N, D)."""
         tower = self.tower
@@ -162,7 +178,7 @@ class FrozenCLIP(Room):
         # Every layer sees what is rounded here, and little time is gained: not under autocast.
         with torch.autocast(images.device.type, enabled=False):
             patches = tower.conv1(images).flatten(2).transpose(1, 2)
-        class_token = tower.class_embedding.expand(len(patches), 1, -1)
+        class_token = tower.class_embedding.expand(patches.shape[0], 1, -1)
         return tower.ln_pre(torch.cat([class_token, patches], 1) + position)
 
     def _project(self, tokens: Tensor) -> Tensor:
@@ -173,8 +189,6 @@ def resize_position_embedding(
     embedding: Tensor, old: tuple[int, int], new: tuple[int, int]
 ) -> Tensor:
     """Resize a position embedding (1 + old_h * old_w, D) from its *original* grid, bilinearly."""
-    if tuple(old) == tuple(new):
-        return embedding
     class_position, grid_positions = embedding[:1], embedding[1:]
     image = grid_positions.T.unflatten(1, old)[None]
     resized = resize(image, new)
@@ -184,4 +198,5 @@ def resize_position_embedding(
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Pad (..., height, width) with zeros at the bottom and right."""
     height, width = images.shape[-2:]
-    return F.pad(images, (0, -width % multiple, 0, -height % multiple))
+    below, right = ((side + multiple - 1) // multiple * multiple - side for side in (height, width))
+    return F.pad(images, (0, right, 0, below))

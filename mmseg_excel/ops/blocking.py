@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from .exporting import is_exporting
+
 CACHE_BYTES = 3 << 19
 
 
@@ -15,8 +17,9 @@ def cache_blocks(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
     On a CPU b is 1: the working set of one image fits in the cache, that of a batch does not.
     Elsewhere b is B: there, few large kernels are what is fast.
     """
-    size = 1 if batches[0].device.type == 'cpu' else len(batches[0])
-    return zip(*(batch.split(size) for batch in batches), strict=True)
+    if not _has_small_cache(batches[0]):
+        return iter([batches])
+    return zip(*(batch.split(1) for batch in batches), strict=True)
 
 
 def head_blocks(*heads: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -25,7 +28,12 @@ def head_blocks(*heads: Tensor) -> Iterator[tuple[Tensor, ...]]:
     On a CPU h is such that the attention of an image, (h, N, N) in float32, stays in the cache.
     Elsewhere h is H.
     """
-    size, num_tokens = heads[0].shape[1:3]
-    if heads[0].device.type == 'cpu':
-        size = max(1, CACHE_BYTES // (4 * num_tokens**2))
+    if not _has_small_cache(heads[0]):
+        return iter([heads])
+    size = max(1, CACHE_BYTES // (4 * heads[0].shape[2] ** 2))
     return zip(*(part.split(size, dim=1) for part in heads), strict=True)
+
+
+def _has_small_cache(batch: Tensor) -> bool:
+    """Whether the device of a tensor is a CPU; an exported program is for any device."""
+    return batch.device.type == 'cpu' and not is_exporting()

@@ -9,6 +9,7 @@ EXTRAS = {
     'app': ('gradio',),
     'coco': ('ijson', 'pycocotools'),
     'descriptions': ('openai',),
+    'onnx': ('onnx', 'onnxruntime', 'onnxscript'),
 }
 
 

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 
 from benchmarks.literal.clip import encode_image, resize_position
 from mmseg_excel.clip.frozen_clip import FrozenCLIP, pad_to_multiple, resize_position_embedding
+from mmseg_excel.utils.bad_input import BadInput
 from tests.golden.model import build_golden_model, golden_config, golden_samples
 from tests.golden.reference import golden_tensor, tiny_clip_state
 from tests.tolerance import assert_near
@@ -128,6 +129,13 @@ def test_predictions_under_autocast():
             rounded = model.predict(images)
     labels = torch.stack([sample.pred_sem_seg.data[0] for sample in rounded])
     assert (labels == exact).float().mean() > 0.99
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_a_converted_model_says_what_to_use(dtype):
+    model = build_golden_model().to(dtype)
+    with pytest.raises(BadInput, match=f'under torch.autocast, with dtype={dtype}'):
+        model.predict(golden_tensor('image'))
 
 
 def test_early_blocks_can_forget_all_but_their_output():
