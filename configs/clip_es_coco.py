@@ -12,4 +12,5 @@ model.pseudo_labeler.update(box_threshold=0.7)
 # Not padded, but resized to whole patches.
 test_pipeline[1] = dict(type='ResizeToPatches', patch_size=16)
 val_dataloader.dataset.update(pipeline=test_pipeline)
+val_dataloader.update(batch_size=1)  # of sizes of their own
 test_dataloader = val_dataloader

@@ -10,4 +10,5 @@ with read_base():
 # Not padded, but resized to whole patches.
 test_pipeline[1] = dict(type='ResizeToPatches', patch_size=16)
 val_dataloader.dataset.update(pipeline=test_pipeline)
+val_dataloader.update(batch_size=1)  # of sizes of their own
 test_dataloader = val_dataloader

@@ -12,4 +12,5 @@ model.text_head.update(vocabulary='coco')
 model.pseudo_labeler.update(box_threshold=0.7)
 test_pipeline[1].update(scale=(512, 512), keep_ratio=True)
 val_dataloader.dataset.update(pipeline=test_pipeline)
+val_dataloader.update(batch_size=1)  # of sizes of their own
 test_dataloader = val_dataloader

@@ -11,5 +11,7 @@ with read_base():
 # Single views keep the proportions of the image; its long side becomes 512 pixels.
 test_pipeline[1].update(scale=(512, 512), keep_ratio=True)
 val_dataloader.dataset.update(pipeline=test_pipeline)
+val_dataloader.update(batch_size=1)  # of sizes of their own
 test_dataloader = val_dataloader
+format_only_dataloader.update(batch_size=1)
 format_only_dataloader.dataset.update(pipeline=test_pipeline)

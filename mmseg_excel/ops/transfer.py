@@ -9,9 +9,10 @@ from torch import Tensor
 def to_device(host: Tensor, device: torch.device | str) -> Tensor:
     """Copy a tensor from the host to a device, behind whatever that has still to do.
 
-    From memory that the system could move, the host would have to wait until all is done.
+    From memory that the system could move, the host would have to wait until all is done. A tensor
+    that is on the device stays as it is.
     """
-    if torch.device(device).type == 'cuda':
+    if torch.device(device).type == 'cuda' and is_at_hand(host):
         host = host.pin_memory()
     return host.to(device, non_blocking=True)
 

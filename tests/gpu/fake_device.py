@@ -28,7 +28,7 @@ def fake_cuda() -> Iterator[None]:
     ``.item()``, shapes that depend on values, NumPy, and copies that are not asynchronous.
     """
     with ExitStack() as stack:
-        stack.enter_context(patch.object(Tensor, 'pin_memory', lambda self: self))
+        stack.enter_context(patch.object(Tensor, 'pin_memory', _pinned))
         stack.enter_context(patch.object(Tensor, '__deepcopy__', lambda self, memo: self))
         stack.enter_context(patch.object(F, 'scaled_dot_product_attention', fused_attention))
         stack.enter_context(patch.object(torch.cuda, 'Event', Mock))
@@ -43,8 +43,16 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, False)[0]
 
 
+def _pinned(host: Tensor) -> Tensor:
+    host.is_said_to_be_pinned = True
+    return host
+
+
 class _NoBlockingCopies(TorchDispatchMode):
-    """Refuses copies between host and device that wait until the device has done all its work."""
+    """Refuses copies between host and device that wait until the device has done all its work.
+
+    Those are all from memory that is not pinned, and those that are not said to be asynchronous.
+    """
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
@@ -52,6 +60,8 @@ class _NoBlockingCopies(TorchDispatchMode):
         if name in ('aten::_to_copy', 'aten::copy_'):
             source = args[0] if name == 'aten::_to_copy' else args[1]
             asynchronous = (kwargs or {}).get('non_blocking') or True in args[2:]
+            if source.device.type == 'cpu' and not hasattr(source, 'is_said_to_be_pinned'):
+                asynchronous = False
             if source.device.type != result.device.type and not asynchronous and source.ndim:
                 raise AssertionError(f'a copy to {result.device} that waits: {tuple(source.shape)}')
         return result
