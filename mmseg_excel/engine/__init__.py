@@ -5,6 +5,7 @@ from .class_names_hook import ClassNamesHook
 from .compile_hook import CompileHook
 from .deferred_info_hook import DeferredInfoHook
 from .fused_adamw import FusedAdamW
+from .graph_hook import GraphHook
 from .mask_count_hook import MaskCountHook
 from .phase_hook import PhaseScheduleHook
 from .run_guard_hook import RunGuardHook
@@ -18,6 +19,7 @@ __all__ = [
     'CompileHook',
     'DeferredInfoHook',
     'FusedAdamW',
+    'GraphHook',
     'IterationSeedHook',
     'MaskCountHook',
     'PhaseScheduleHook',

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_sequence, check_whole, shown
+from ..utils.devices import autocast_dtype
 
 LONGEST_SIDE = 16384
 
@@ -32,7 +33,7 @@ def check_images(images: Tensor) -> None:
         )
     if images.layout != torch.strided or images.is_meta:
         raise BadInput('Images must hold their values one by one: no sparse or empty tensors.')
-    if images.dtype != torch.float32 and not _autocasts(images.device.type):
+    if images.dtype != torch.float32 and not autocast_dtype(images.device.type):
         raise BadInput(
             f'Images must be torch.float32, as CLIP is, not {images.dtype}: convert them, or use '
             'torch.autocast for other precisions.'
@@ -48,14 +49,6 @@ def check_images(images: Tensor) -> None:
         )
     if images.device.type == 'cpu' and not images.isfinite().all():
         raise BadInput('Images hold values that are infinite or not numbers.')
-
-
-def _autocasts(kind: str) -> bool:
-    """Whether a kind of device computes in other precisions by itself."""
-    try:
-        return torch.is_autocast_enabled(kind)
-    except TypeError:  # before PyTorch 2.4
-        return torch.is_autocast_cpu_enabled() if kind == 'cpu' else torch.is_autocast_enabled()
 
 
 def check_samples(samples: Sequence[SegDataSample] | None, batch_size: int) -> None:

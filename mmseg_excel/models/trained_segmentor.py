@@ -84,7 +84,10 @@ class TrainedSegmentor(TagSegmentor):
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """Losses of a batch (B, 3, S, S) whose samples carry ``gt_tags``."""
-        tags = self.tags_of(inputs, data_samples)
+        return self.losses(inputs, self.tags_of(inputs, data_samples))
+
+    def losses(self, inputs: Tensor, tags: Tags) -> dict[str, Tensor]:
+        """Losses of a batch (B, 3, S, S), all computed where it is: nothing comes from the host."""
         reading = self.extract_feat(inputs)
         fused = self.fuse(reading)
         relation = self.adapter.relation_logits(fused, over_batch=True)

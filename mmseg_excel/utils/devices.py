@@ -1,4 +1,4 @@
-"""Devices that a user names."""
+"""Devices that a user names, and the precision they compute in."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def check_device(device: str) -> None:
         raise BadInput(
             f'{shown(device)} is no device of this machine: choose from {", ".join(there)}.'
         )
+
+
+def autocast_dtype(kind: str) -> torch.dtype | None:
+    """The precision in which a kind of device, ``'cpu'`` or ``'cuda'``, computes by itself now.
+
+    None if it keeps that of the tensors.
+    """
+    try:
+        return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    except (AttributeError, TypeError):  # before PyTorch 2.4
+        if kind == 'cpu':
+            return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None
+        return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None

@@ -56,15 +56,34 @@ class _NoBlockingCopies(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        name = function.overloadpacket._qualified_op_name
-        if name in ('aten::_to_copy', 'aten::copy_'):
-            source = args[0] if name == 'aten::_to_copy' else args[1]
+        source = _moved(function, args, result)
+        if source is not None and source.ndim:
             asynchronous = (kwargs or {}).get('non_blocking') or True in args[2:]
             if source.device.type == 'cpu' and not hasattr(source, 'is_said_to_be_pinned'):
                 asynchronous = False
-            if source.device.type != result.device.type and not asynchronous and source.ndim:
+            if not asynchronous:
                 raise AssertionError(f'a copy to {result.device} that waits: {tuple(source.shape)}')
         return result
+
+
+class NoCopies(TorchDispatchMode):
+    """Refuses all copies between host and device: a recording repeats the old ones."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        source = _moved(function, args, result)
+        if source is not None:
+            raise AssertionError(f'a copy to {result.device}: {tuple(source.shape)}')
+        return result
+
+
+def _moved(function, args: tuple, result: Tensor) -> Tensor | None:
+    """What an operation copies from one device to another, if it does."""
+    name = function.overloadpacket._qualified_op_name
+    if name not in ('aten::_to_copy', 'aten::copy_'):
+        return None
+    source = args[0] if name == 'aten::_to_copy' else args[1]
+    return source if source.device.type != result.device.type else None
 
 
 def on_fake_cuda(model: nn.Module) -> nn.Module:

@@ -16,7 +16,7 @@ from mmseg_excel.engine import DeferredInfoHook
 from mmseg_excel.evaluation import ConfusionMatrixMetric
 from mmseg_excel.models.trained_segmentor import Phase
 
-from .fake_device import fake_cuda, on_fake_cuda
+from .fake_device import NoCopies, fake_cuda, on_fake_cuda
 from .models import METHODS, TAGS, TRAINED, batch, build
 
 pytest.importorskip('triton', reason='without Triton the boxes are found on the host')
@@ -59,6 +59,20 @@ def test_training_step(method, phase, tags):
         model.phase = PHASES[phase]
         losses = model.loss(**data)
     assert {value.device.type for value in losses.values()} == {'cuda'}
+
+
+@pytest.mark.parametrize('phase', PHASES)
+@pytest.mark.parametrize('method', TRAINED)
+def test_what_a_step_records_comes_from_the_device_alone(method, phase):
+    model, given = build(method).train(), batch()
+    with fake_cuda():
+        data = prepared(on_fake_cuda(model), given)
+        tags = model.tags_of(**data)
+        model.phase = PHASES[phase]
+        with NoCopies():
+            model.losses(data['inputs'], tags)
+        with NoCopies(), pytest.raises(AssertionError, match='a copy to cuda'):
+            model.loss(**data)
 
 
 @pytest.mark.parametrize('method', METHODS)
