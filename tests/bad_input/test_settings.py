@@ -6,6 +6,7 @@ import copy
 import math
 import os
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from mmseg.utils import register_all_modules
 
 from mmseg_excel.datasets.transforms import ResizeToPatches
 from mmseg_excel.densecrf import CLIPESDenseCRF, CRFPool, DenseCRF, ResumableTestLoop
+from mmseg_excel.densecrf.engines import PACKAGES
 from mmseg_excel.engine import (
     AtomicCheckpointHook,
     CompileHook,
@@ -832,6 +834,7 @@ SEEN = [
 
 # DenseCRF --------------------------------------------------------------------------------------
 
+ENGINES = list(filter(find_spec, PACKAGES))
 PHOTOGRAPH = np.zeros((4, 5, 3), np.uint8)
 EVEN = np.full((2, 4, 5), 0.5, np.float32)
 
@@ -867,11 +870,21 @@ PHOTOGRAPHS = {
 }
 CRF = [
     *(
-        refused(f'DenseCRF of {what}', lambda given=given: DenseCRF()(PHOTOGRAPH, given), says)
+        refused(
+            f'DenseCRF({engine}) of {what}',
+            lambda given=given, engine=engine: DenseCRF(engine=engine)(PHOTOGRAPH, given),
+            says,
+        )
+        for engine in ENGINES
         for what, (given, says) in PROBABILITIES.items()
     ),
     *(
-        refused(f'DenseCRF on {what}', lambda given=given: DenseCRF()(given, EVEN), says)
+        refused(
+            f'DenseCRF({engine}) on {what}',
+            lambda given=given, engine=engine: DenseCRF(engine=engine)(given, EVEN),
+            says,
+        )
+        for engine in ENGINES
         for what, (given, says) in PHOTOGRAPHS.items()
     ),
     *(
