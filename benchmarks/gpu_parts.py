@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from xml.etree import ElementTree
 
+import cv2
 import open_clip
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -25,6 +28,8 @@ from benchmarks.case import Case, build_case
 from benchmarks.data_loading import write_photographs
 from benchmarks.stages import STAGES
 from benchmarks.timing import cuda_memory, interleaved, machine
+from mmseg_excel.densecrf import DenseCRF
+from mmseg_excel.densecrf.engines import ANY_DEVICE
 from mmseg_excel.engine.compile_hook import compile_rooms
 from mmseg_excel.models.trained_segmentor import Phase
 
@@ -220,6 +225,32 @@ def inference(setting: Setting) -> Rows:
     return rows
 
 
+def densecrf(setting: Setting) -> Rows:
+    """Milliseconds an image of 375x500, alone and four at once, and labels beside a CPU's."""
+    from tests.golden.reference import golden
+
+    rows: Rows = []
+    crf, size = DenseCRF(engine=ANY_DEVICE), (24, 32) if setting.quick else (375, 500)
+    image = cv2.resize(golden()['crf_image_u8'], size[::-1], interpolation=cv2.INTER_CUBIC)
+    for classes in (21, 81):
+        scores = 4 * torch.randn(1, classes, 20, 20, generator=torch.manual_seed(0))
+        soft = F.interpolate(scores, size, mode='bilinear').softmax(dim=1)
+        on_cpu = DenseCRF().label(image, soft[0])
+        for together in (1, 4):
+            given = [image] * together, soft.to(setting.device).expand(together, -1, -1, -1)
+            run = partial(crf.label_all, *given)
+            labels = run().cpu()
+            row: dict[str, object] = dict(classes=classes, together=together)
+            timing = interleaved(dict(run=run), 1 if setting.quick else 10)['run']
+            row['ms an image'] = 1e3 * timing.wall / together
+            if setting.device == 'cuda':
+                row['GB'] = cuda_memory(run).tensor_bytes / 1e9
+            row['pixels that differ'] = int((labels[0] != on_cpu).sum())
+            row['bits'] = 'the same' if torch.equal(run().cpu(), labels) else 'others'
+            rows.append(row)
+    return rows
+
+
 def profile(setting: Setting) -> Rows:
     """Where a step of the dynamic phase spends its time: the ten dearest, by device and by host."""
     case = setting.case()
@@ -275,6 +306,7 @@ PARTS: dict[str, Callable[[Setting], Rows]] = dict(
     stages=stages,
     training=training,
     inference=inference,
+    densecrf=densecrf,
     profile=profile,
     repeats=repeats,
 )

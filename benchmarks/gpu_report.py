@@ -20,7 +20,15 @@ from benchmarks.gpu_parts import PARTS, Setting
 
 # Seconds, 480 in all.
 LIMITS = dict(
-    machine=15, tests=90, golden=25, stages=120, training=110, inference=50, profile=30, repeats=40
+    machine=15,
+    tests=90,
+    golden=25,
+    stages=110,
+    training=100,
+    inference=45,
+    densecrf=35,
+    profile=30,
+    repeats=30,
 )
 
 
