@@ -114,10 +114,11 @@ def export_pseudo_labels(
     finished = _finished(_predictions(model, loader, dynamic), crf, device_of(model))
     console = Console(stderr=True)
     for prediction, labels in track(finished, 'labelling', total=len(todo), console=console):
-        margin = prediction.margin()
+        if ignore_band > 0 or confidence_dir:  # its floats leave the device
+            margin = prediction.margin()
+            labels = np.where(margin < ignore_band, np.uint8(IGNORED), labels)
         for folder in folders[1:]:
             _write_grey(folder / f'{prediction.name}.png', margin)
-        labels = np.where(margin < ignore_band, np.uint8(IGNORED), labels)
         write_mask(folders[0] / f'{prediction.name}.png', labels, dataset.metainfo['palette'])
     return len(todo)
 
@@ -169,7 +170,7 @@ def _finished(
     """Predictions with their labels, uint8 (H, W), in the order in which they are ready."""
     if crf is None:
         for prediction in predictions:
-            channels = prediction.probabilities.argmax(dim=0).cpu().numpy()
+            channels = prediction.probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
             yield prediction, prediction.labels[channels]
         return
     with refiner_of(crf, device) as refiner:
