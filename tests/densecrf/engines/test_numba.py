@@ -1,5 +1,7 @@
 """What numba compiles, beside plain PyTorch."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,8 @@ from mmseg_excel.densecrf.engines import (  # noqa: E402
 from mmseg_excel.densecrf.engines.kernel import Kernel  # noqa: E402
 from mmseg_excel.densecrf.engines.lattice import PermutohedralLattice, strides_of  # noqa: E402
 from mmseg_excel.densecrf.engines.numba_lattice import CompiledLattice  # noqa: E402
+
+from ..scenes import write_scene  # noqa: E402
 
 MODULES = numba_engine, numba_lattice
 
@@ -90,3 +94,14 @@ def test_the_pool_warms_the_engine_for_its_workers(monkeypatch):
     crf = DenseCRF(engine='numba')
     with CRFPool(crf, workers=3):
         assert warmed == [crf]
+
+
+def test_a_worker_compiles_nothing(tmp_path):
+    """It would keep what it compiles beside what the pool has kept before it started."""
+    scene = write_scene(tmp_path, 0)
+    with CRFPool(DenseCRF(engine='numba'), workers=1) as pool:
+        kept = Path(numba_engine._update.stats.cache_path)
+        before = {file: file.stat().st_mtime_ns for file in kept.glob('*.nb?')}
+        pool.submit(scene.path, scene.probabilities).result()
+    assert before
+    assert {file: file.stat().st_mtime_ns for file in kept.glob('*.nb?')} == before
