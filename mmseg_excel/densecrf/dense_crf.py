@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ MOST_CLASSES = 255  # label maps are uint8, and 255 means "ignored"
 ROUNDING = 0.01  # probabilities may have been stored in half precision
 LEAST = 1e-5  # a probability of 0 would have infinite energy
 
-Probabilities = np.ndarray | Tensor
+Probabilities = TypeVar('Probabilities', np.ndarray, Tensor)  # the answer is of the same kind
 
 
 @MODELS.register_module()
