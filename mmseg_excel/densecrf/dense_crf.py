@@ -186,25 +186,28 @@ class DenseCRF:
         """Mean-field inference over all given classes, (B, n+1, H, W)."""
         if probabilities.shape[1] == 1:  # nothing competes with it
             return torch.ones_like(probabilities, dtype=torch.float32)
+        batch, _, height, width = probabilities.shape
         engine = engine_for(self.engine, probabilities.device)
         device = probabilities.device if engine == ANY_DEVICE else torch.device('cpu')
         refined = mean_field_of(engine)(
             to_device(torch.from_numpy(np.stack([self.seen(image) for image in images])), device),
             self.energies(probabilities).to(device),
-            self._kernels(*probabilities.shape[2:]),
+            self._kernels(batch, height, width),
             self.iterations,
         )
         return refined.to(probabilities.device)
 
-    def _kernels(self, height: int, width: int) -> Sequence[Kernel]:
-        """The kernels, if they suit an image of this size."""
+    def _kernels(self, images: int, height: int, width: int) -> Sequence[Kernel]:
+        """The kernels, if they suit images of this size."""
         kernels = dict(gaussian=Kernel(**self.gaussian), bilateral=Kernel(**self.bilateral))
         for name, kernel in kernels.items():
-            if strides_of(kernel.extents(height, width)) is None:
+            try:
+                strides_of(kernel.extents(height, width), images)
+            except OverflowError:
                 raise BadInput(
                     f'DenseCRF.{name} is {shown(getattr(self, name))}, which is too narrow for an '
                     f'image of {height}x{width} pixels: widen it.'
-                )
+                ) from None
         return list(kernels.values())
 
 

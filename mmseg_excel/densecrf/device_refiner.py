@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -67,7 +67,7 @@ class Job:
 
     image_path: str
     probabilities: Tensor
-    image: np.ndarray | None = None
+    image: np.ndarray = field(init=False)
     labels: Labels | None = None
 
 
@@ -104,7 +104,7 @@ class DeviceRefiner:
             self._try(self._read, [job])
         for group in _of_one_size(job for job in jobs if job.labels is None):
             self._try(self._refine, group)
-        return [job.labels for job in jobs]
+        return [job.labels for job in jobs if job.labels is not None]
 
     def refine_all(
         self, predictions: Iterable[tuple[Any, str, Tensor]]
@@ -119,7 +119,7 @@ class DeviceRefiner:
         stream = iter(predictions)
         earlier: list[tuple[Any, Labels]] = []
         while several := list(islice(stream, TOGETHER)):
-            labels = self.submit_all(given for _, *given in several)
+            labels = self.submit_all((path, given) for _, path, given in several)
             yield from _results(earlier)
             earlier = [(key, own) for (key, *_), own in zip(several, labels, strict=True)]
         yield from _results(earlier)

@@ -175,11 +175,11 @@ def named_channels(labels: np.ndarray) -> np.ndarray:
 def cores_of_this_process() -> int:
     """CPU cores this process may use, shared with the other local ranks of a distributed run."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return max(1, cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
+    return max(1, (cores or 1) // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
 
 
 def _queue_of(items: Iterable) -> SimpleQueue:
-    queue = SimpleQueue()
+    queue: SimpleQueue = SimpleQueue()
     for item in items:
         queue.put(item)
     return queue

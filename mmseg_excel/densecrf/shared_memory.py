@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -31,14 +31,14 @@ class SharedBlock:
     @property
     def name(self) -> str:
         """Name under which other processes find the block."""
-        return self._memory.name
+        return self._held.name
 
     @property
     def shape(self) -> Shape:
         """Shape of the probabilities it holds."""
         return self._shape
 
-    def write(self, probabilities: Tensor, classes: Iterable[int]) -> None:
+    def write(self, probabilities: Tensor, classes: Sequence[int]) -> None:
         """Copy the given classes of probabilities (n+1, H, W) in, from any device.
 
         Raises:
@@ -46,13 +46,13 @@ class SharedBlock:
         """
         self._shape = (len(classes), *probabilities.shape[1:])
         self._make_room()
-        _, shared = image_arrays(self._memory, self._shape)
+        _, shared = image_arrays(self._held, self._shape)
         for target, index in zip(torch.from_numpy(shared), classes, strict=True):
             target.copy_(probabilities[index])
 
     def read_labels(self) -> np.ndarray:
         """A copy of the labels, uint8 (H, W)."""
-        labels, _ = image_arrays(self._memory, self._shape)
+        labels, _ = image_arrays(self._held, self._shape)
         return labels.copy()
 
     def unlink(self) -> None:
@@ -62,6 +62,11 @@ class SharedBlock:
             with suppress(BufferError):  # somebody still looks at it: freed with the last look
                 self._memory.close()
             self._memory = None
+
+    @property
+    def _held(self) -> SharedMemory:
+        assert self._memory is not None, 'nothing has been written'
+        return self._memory
 
     def _make_room(self) -> None:
         size = _bytes_needed(self._shape)

@@ -141,7 +141,9 @@ class ResumableTestLoop(TestLoop):
 
     def _stored_labels(self, folder: str, refiner: Refiner | None) -> StoredLabels:
         check_apart(folder, self.dataloader.dataset)
-        return StoredLabels(folder, made_with(self.runner, refiner and refiner.crf, self.fp16))
+        return StoredLabels(
+            folder, made_with(self.runner, refiner.crf if refiner else None, self.fp16)
+        )
 
     def _batches(self, refiner: Refiner | None, stored: StoredLabels | None) -> Iterator[Batch]:
         """Predict, or recall, one batch after the other."""
@@ -195,8 +197,8 @@ class ResumableTestLoop(TestLoop):
 
 def _samples_of(data: dict) -> list[SegDataSample]:
     """Samples of a batch; of their first views, if it has views made by ``TestTimeAug``."""
-    samples = data['data_samples']
-    return samples[0] if isinstance(samples[0], list | tuple) else samples
+    samples: list = data['data_samples']
+    return list(samples[0]) if isinstance(samples[0], list | tuple) else samples
 
 
 def _handed_over(sample: SegDataSample) -> tuple[str, Tensor]:

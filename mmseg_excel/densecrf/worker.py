@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 
@@ -46,8 +47,7 @@ class CRFWorker:
 
     def __init__(self, crf: DenseCRF) -> None:
         self._crf = crf
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
+        self._running: tuple[BaseProcess, Connection] | None = None
         self._interrupted = False
 
     def refine(self, task: Task) -> None:
@@ -57,51 +57,54 @@ class CRFWorker:
             BadInput: The worker refused the task; the message names the image.
             WorkerDied: The process ended before it answered.
         """
-        if self._process is None:
-            self._start()
+        process, connection = self._running or self._start()
         try:
-            self._connection.send(task)
-            problem = self._answer()
+            connection.send(task)
+            problem = _answer(process, connection)
         except (EOFError, OSError):
             raise WorkerDied(f'A DenseCRF worker ended with {self.close()}') from None
         if problem is not None:
             raise BadInput(f'{task.image_path} cannot be refined: {problem}')
 
-    def _answer(self) -> str | None:
-        """What the process says; it is watched, too, as another may hold its end of the pipe."""
-        wait([self._connection, self._process.sentinel])
-        if not self._connection.poll():
-            raise EOFError
-        return self._connection.recv()
-
     def interrupt(self) -> None:
         """End the process for good, whatever it does; allowed while a thread waits for it."""
         self._interrupted = True
-        if self._process is not None:
-            self._process.kill()
+        if self._running is not None:
+            process, _ = self._running
+            process.kill()
 
     def close(self) -> str:
         """End the process and forget it; how it ended."""
-        if self._process is None:
+        if self._running is None:
             return 'no process'
-        self._process.kill()
-        self._process.join()
-        self._connection.close()
-        exit_code, self._process = self._process.exitcode, None
-        return f'exit code {exit_code}'
+        process, connection = self._running
+        process.kill()
+        process.join()
+        connection.close()
+        self._running = None
+        return f'exit code {process.exitcode}'
 
-    def _start(self) -> None:
+    def _start(self) -> tuple[BaseProcess, Connection]:
         context = _process_context()
-        self._connection, theirs = context.Pipe()
+        connection, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self._crf), daemon=True)
         process.start()
         theirs.close()
-        self._process = process
+        self._running = process, connection
         if self._interrupted:  # while it was starting
             process.kill()
+        return self._running
 
 
-def _process_context() -> multiprocessing.context.BaseContext:
+def _answer(process: BaseProcess, connection: Connection) -> str | None:
+    """What the process says; it is watched, too, as another may hold its end of the pipe."""
+    wait([connection, process.sentinel])
+    if not connection.poll():
+        raise EOFError
+    return connection.recv()
+
+
+def _process_context() -> ForkServerContext | SpawnContext:
     """How workers start: forked from a server without the threads and the GPU of this process."""
     if 'forkserver' not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context('spawn')

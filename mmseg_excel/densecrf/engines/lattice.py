@@ -109,7 +109,7 @@ class PermutohedralLattice:
         return apart[:, : apart.shape[1] - self._padding].flatten(0, 1)
 
 
-def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
+def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int]:
     """What a key counts a step along each coordinate, so that no two lattice points share one.
 
     Args:
@@ -117,8 +117,10 @@ def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
         clouds: How many clouds there are.
 
     Returns:
-        d + 1 numbers, the last for a step from cloud to cloud. None if there are more lattice
-        points than can be told apart.
+        d + 1 numbers, the last for a step from cloud to cloud.
+
+    Raises:
+        OverflowError: There are more lattice points than can be told apart.
     """
     dims = len(extents)
     scaled = [extent * scale for extent, scale in zip(extents, scales_of(dims), strict=True)]
@@ -129,7 +131,9 @@ def strides_of(extents: Sequence[float], clouds: int = 1) -> list[int] | None:
         for axis in range(dims)
     ]
     strides = [math.prod(widths[:axis]) for axis in range(dims + 1)]
-    return strides if max(widths) < WIDEST and clouds * strides[-1] < MOST_KEYS else None
+    if max(widths) >= WIDEST or clouds * strides[-1] >= MOST_KEYS:
+        raise OverflowError('more lattice points than can be told apart')
+    return strides
 
 
 def steps_along(strides: Sequence[int]) -> list[int]:

@@ -84,8 +84,9 @@ def test_keys_tell_all_lattice_points_apart(device):
 
 
 def test_kernels_that_need_too_many_keys_have_none():
-    assert strides_of(Kernel(0.1, 1, 0.1).extents(2000, 3000)) is None
-    assert strides_of(Kernel(0.1, 1).extents(2, 4000)) is None
+    for extents in (Kernel(0.1, 1, 0.1).extents(2000, 3000), Kernel(0.1, 1).extents(2, 4000)):
+        with pytest.raises(OverflowError):
+            strides_of(extents)
 
 
 def test_room_to_spare_changes_nothing(monkeypatch, device):
