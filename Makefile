@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint coverage test-matrix docs clean
+.PHONY: demo test lint coverage test-matrix test-openmmlab docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/python tools/demo.py
@@ -27,6 +27,10 @@ coverage: $(VENV)/installed
 test-matrix:
 	tools/test_matrix.sh
 
+# MMSegmentation's own tools on OpenMMLab's releases; not part of `make test`.
+test-openmmlab:
+	tools/test_openmmlab.sh
+
 # Into site/, without a network after the installation. The announcement it leaves out is MkDocs'.
 docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
@@ -42,4 +46,4 @@ $(VENV)/installed: setup.py
 	touch $@
 
 clean:
-	rm -rf $(VENV) work_dirs data/toy site
+	rm -rf $(VENV) .venv-openmmlab work_dirs data/toy site

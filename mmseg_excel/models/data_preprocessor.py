@@ -23,15 +23,19 @@ class AsyncDataPreProcessor(SegDataPreProcessor):
     would have to be copied first. The results are the same bits.
 
     Args:
+        bgr_to_rgb: Whether channels are swapped. Default: False.
+        rgb_to_bgr: The same; not both. Default: False.
         **settings: Of ``SegDataPreProcessor``.
     """
 
-    _channel_conversion: bool
-
-    def __init__(self, **settings) -> None:
+    def __init__(self, bgr_to_rgb: bool = False, rgb_to_bgr: bool = False, **settings) -> None:
+        if bgr_to_rgb and rgb_to_bgr:
+            raise BadInput(
+                'model.data_preprocessor.bgr_to_rgb and rgb_to_bgr are both True: channels are '
+                'swapped once, so leave one out.'
+            )
         super().__init__(**settings)
-        self._swaps_channels = self._channel_conversion
-        self._channel_conversion = False
+        self.swaps_channels = bgr_to_rgb or rgb_to_bgr
 
     def cast_data(self, data: Any) -> Any:
         """Whatever a data loader gives, with its tensors on the device."""
@@ -52,7 +56,7 @@ class AsyncDataPreProcessor(SegDataPreProcessor):
         data = self.cast_data(data)
         if not training:
             _check_one_size(data['inputs'])
-        if self._swaps_channels:
+        if self.swaps_channels:
             data = data | dict(inputs=[image.flip(0) for image in data['inputs']])
         return super().forward(data, training)
 

@@ -654,7 +654,7 @@ SEGMENTOR = [
     refused(
         'both colour orders',
         built_with('data_preprocessor', rgb_to_bgr=True),
-        'model.data_preprocessor .* cannot be built',
+        'bgr_to_rgb and rgb_to_bgr are both True: .* leave one out',
     ),
     refused(
         'views that cut patches',

@@ -4,18 +4,20 @@ from mmseg_excel.inference import LogitTTAModel
 from mmseg_excel.models import ExCEL
 
 # What is not said here follows: widths and depth from CLIP, outputs from the vocabulary.
+# At the top, too: MMSegmentation's visualization_cam.py looks for it there.
+data_preprocessor = dict(
+    type='AsyncDataPreProcessor',
+    # ImageNet's statistics, not CLIP's: what the reference trains with.
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
+    bgr_to_rgb=True,
+    pad_val=0,
+    seg_pad_val=255,
+    size=(320, 320),
+)
 model = dict(
     type=ExCEL,
-    data_preprocessor=dict(
-        type='AsyncDataPreProcessor',
-        # ImageNet's statistics, not CLIP's: what the reference trains with.
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
-        size=(320, 320),
-    ),
+    data_preprocessor=data_preprocessor,
     backbone=dict(type='FrozenCLIP', model='ViT-B-16-quickgelu', pretrained='openai'),
     neck=dict(type='SVCNeck', num_layers=5, mode='qkv'),
     text_head=dict(
