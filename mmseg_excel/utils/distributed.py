@@ -18,9 +18,10 @@ def join_processes(cfg: Config) -> None:
     """
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')
-        cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
-        )
+        if 'model_wrapper_cfg' not in cfg:
+            cfg.model_wrapper_cfg = dict(
+                type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
+            )
     elif cfg.launcher != 'none':
         init_dist(cfg.launcher, **cfg.get('env_cfg', {}).get('dist_cfg', {}))
 

@@ -20,5 +20,7 @@ model = dict(
     attention_layers=8,
     test_cfg=dict(source='cam'),
 )
+# On several processes: there is no gradient to share, which DDP itself would refuse.
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')
 # `tools/make_pseudo_labels.py --crf`: pixels it is not sure of become 255.
 label_crf = dict(type='CLIPESDenseCRF', confidence=0.95)
