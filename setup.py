@@ -51,7 +51,8 @@ setup(
     # `from mmseg_excel.configs.excel_voc import *` works in editable installs too.
     packages=find_packages(include=['mmseg_excel', 'mmseg_excel.*']),
     package_data={
-        'mmseg_excel': ['assets/*', 'configs/**/*.py', 'descriptions/*.json', 'py.typed']
+        'mmseg_excel': ['assets/*', 'configs/**/*.py', 'configs/**/*.yaml']
+        + ['descriptions/*.json', 'py.typed']
     },
     entry_points={'console_scripts': ['mmseg-excel = mmseg_excel.command_line:main']},
     # OpenCV comes with mmcv, in whichever of its packages that is installed already.

@@ -34,6 +34,7 @@ def test_the_wheel_is_complete(wheel):
     for path in (
         'configs/excel_voc.py',
         'configs/excel_coco.py',
+        'configs/excel/metafile.yaml',
         'configs/_base_/datasets/voc.py',
         'descriptions/voc.json',
         'descriptions/coco.json',

@@ -153,7 +153,7 @@ def test_after_testing(folder, tested, name):
     if name.startswith('test'):
         assert 'mIoU' in output
     if name == 'apis':
-        assert output.count('64, 64)') == 2
+        assert output.count('64, 64)') == 3
 
 
 @pytest.mark.skipif(find_spec('pytorch_grad_cam') is None, reason='needs grad-cam before 1.5')
