@@ -16,7 +16,7 @@ from ..ablation.sweep import check_devices, default_devices
 from ..utils.atomic import write_atomically
 from ..utils.cli import bad_input_exits, bad_input_exits_while_working
 from ..utils.config_errors import setting_up
-from ..utils.config_file import read_settings
+from ..utils.config_file import config_path, read_settings
 from ..utils.config_parts import check_parts
 
 
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     failed, devices = [], args.devices or default_devices()
     with bad_input_exits():
         register_all_modules(init_default_scope=True)
+        args.base = str(config_path(args.base))
         base = read_base(args)
         tables = load_tables(args)
         runs = runs_of(tables, args.base, args.cfg_options, args.seeds)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,8 +17,6 @@ from ..utils.config_errors import setting_up
 from ..utils.config_file import name_of, read_config_file
 from ..utils.config_parts import check_parts
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
-
 Model = TypeVar('Model', bound=TagSegmentor)
 
 
@@ -33,14 +29,6 @@ def read_config(config: str | Path | Config) -> Config:
     """
     if isinstance(config, Config):
         return config
-    if isinstance(config, str) and re.fullmatch(r'\w+', config) and not os.path.isfile(config):
-        names = sorted(path.stem for path in CONFIGS.glob('*.py'))
-        if config not in names:
-            raise FileNotFoundError(
-                f'There is no config {shown(config)}: give a file or one of the packaged ones, '
-                f'{", ".join(names)}.'
-            )
-        config = CONFIGS / f'{config}.py'
     return read_config_file(config)
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..inference.loading import CONFIGS
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_choice
-from ..utils.config_file import read_settings
+from ..utils.config_file import CONFIGS, read_settings
 
 METHODS = {'excel': 'excel', 'weclip': 'weclip', 'clip-es': 'clip_es'}
 #: Folders and files below the data folder that a benchmark's download has.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +15,41 @@ from mmengine.config import Config
 
 from .bad_input import BadInput
 from .checks import shown
-from .text_file import check_file, read_text
+from .text_file import check_file, check_path, read_text
 
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+RECIPES = (CONFIGS, CONFIGS / 'baselines')
 # MMEngine's functions that read one file each; what they read is their local `filename`.
 _READERS = ('_file2dict', '_parse_lazy_import')
 
 
+def config_path(name: str | Path) -> Path:
+    """The file of a config; where there is none, the packaged recipe of that name.
+
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r'\w+', name) or os.path.isfile(name):
+        return Path(name)
+    recipes = {path.stem: path for folder in RECIPES for path in sorted(folder.glob('*.py'))}
+    if name not in recipes:
+        raise FileNotFoundError(
+            f'There is no config {shown(name)}: give a file or one of the packaged ones, '
+            f'{", ".join(recipes)}.'
+        )
+    return recipes[name]
+
+
 def read_config_file(path: str | Path) -> Config:
-    """Read a config file and resolve what it imports.
+    """Read a config file, or a packaged recipe by its name, and resolve what it imports.
 
     Raises:
         FileNotFoundError: There is no such file.
         BadInput: It is no config, or it or a file it builds on cannot be read; names file and line.
     """
+    check_path(path, 'config')
+    path = config_path(path)
     check_file(path, 'config')
     if Path(path).suffix not in SUFFIXES:
         raise BadInput(f"'{path}' is no config: its name must end in {', '.join(SUFFIXES)}.")

@@ -11,8 +11,8 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 
 from mmseg_excel.inference.inferencer import TagInferencer
-from mmseg_excel.inference.loading import CONFIGS
 from mmseg_excel.text.class_texts import build_class_texts
+from mmseg_excel.utils.config_file import CONFIGS
 from tests.tolerance import assert_near, assert_same_labels
 
 TAGS = ['cat', 'dog']

@@ -15,7 +15,7 @@ from ...utils.arguments import Parser, add_config_options, output_file
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a packaged recipe')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', type=output_file, required=True, help='file to write')
     add_config_options(parser)

@@ -16,7 +16,7 @@ from ...utils.arguments import (
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a packaged recipe')
     parser.add_argument(
         'checkpoint',
         nargs='?',

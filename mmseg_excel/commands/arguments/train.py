@@ -17,7 +17,7 @@ from ...utils.arguments import (
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a packaged recipe')
     parser.add_argument(
         '--resume',
         action='store_true',
