@@ -115,6 +115,17 @@ class Plan:
         for name in LAYOUTS[self.benchmark]:
             if not (self.data / name).exists():
                 raise FileNotFoundError(f"'{self.data}' has no {name}: {SOURCES[self.benchmark]}.")
+        if self.benchmark == 'voc' and self.method != 'clip-es' and self.sbd is None:
+            self._check_training_list()
+
+    def _check_training_list(self) -> None:
+        """Refuse a list of images that VOC's download lacks, and that nothing would write."""
+        name = self.config().train_dataloader.dataset.ann_file
+        if not (self.data / name).exists():
+            raise FileNotFoundError(
+                f"'{self.data}' has no {name}: give --sbd, which it is made of, or another list "
+                'with --cfg-options train_dataloader.dataset.ann_file=.'
+            )
 
     def steps(self) -> Iterator[Step]:
         """The commands in order."""

@@ -11,6 +11,9 @@ from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.reproduction.plan import Plan
 from mmseg_excel.reproduction.run import reproduce
 
+from ..datasets.voc_devkit import make_voc_devkit
+
+TRAIN_LIST = 'ImageSets/Segmentation/train.txt'
 SHORTENED = {
     'model.text_head.mode': 'global',
     'train_cfg.max_iters': 2,
@@ -63,6 +66,21 @@ def test_data_are_looked_for_before_weights(benchmark, tmp_path):
     plan = Plan(benchmark, tmp_path / 'nowhere', tmp_path, clip='missing.pt')
     with pytest.raises(FileNotFoundError, match="nowhere' has no .*: (download|make it)"):
         reproduce(plan)
+
+
+@pytest.mark.parametrize(
+    'given, missing',
+    [
+        ({}, 'has no ImageSets/Segmentation/train_aug.txt: give --sbd'),
+        (dict(sbd='SBD'), 'missing.pt'),
+        (dict(method='clip-es'), 'missing.pt'),
+        (dict(options={'train_dataloader.dataset.ann_file': TRAIN_LIST}), 'missing.pt'),
+    ],
+)
+def test_the_list_that_vocs_download_lacks_is_looked_for(given, missing, tmp_path):
+    root = make_voc_devkit(tmp_path, {'train': {'2007_000032': ['cat']}, 'val': {}})
+    with pytest.raises(FileNotFoundError, match=missing):
+        reproduce(Plan('voc', root, tmp_path / 'work', clip='missing.pt', **given))
 
 
 def test_weights_are_looked_for_before_anything_is_done(data, tmp_path):
