@@ -69,5 +69,13 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
             return 1 - (1 - iteration / self.warmup_iters) * (1 - self.warmup_ratio)
         return max(1 - iteration / self.max_iters, 0.0) ** self.power
 
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Restore how far it has come; where it ends is said by the run that goes on."""
+        super().load_state_dict(state_dict | dict(end=self.end))
+        if state_dict.get('end', self.end) <= self._global_step < self.end:
+            # A shorter run took no step at its end: this one makes up for it.
+            self._global_step -= 1
+            self.step()
+
     def _get_value(self) -> list[float]:
         return [base * self.factor(self.last_step) for base in self.base_values]

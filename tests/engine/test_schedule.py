@@ -27,23 +27,28 @@ def test_learning_rates_of_the_reference():
         schedule.step()
 
 
-def test_a_resumed_schedule_continues():
-    def schedule(state=None):
+@pytest.mark.parametrize('first_end', [100, 50, 13, 12])
+def test_a_resumed_schedule_continues(first_end):
+    """Also where the first run ended, which takes no step at its end."""
+
+    def schedule(end, state=None):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
-        scheduler = WarmupPolyLR(optimizer, max_iters=100, warmup_iters=10, by_epoch=False)
+        settings = dict(max_iters=100, warmup_iters=10, by_epoch=False, end=end)
+        scheduler = WarmupPolyLR(optimizer, **settings)
         if state:
             scheduler.load_state_dict(state)
         return scheduler
 
-    unbroken, first = schedule(), schedule()
+    unbroken, first = schedule(100), schedule(first_end)
     for _ in range(30):
         unbroken.step()
     for _ in range(12):
         first.step()
-    resumed = schedule(first.state_dict())
+    resumed = schedule(100, first.state_dict())
     for _ in range(18):
         resumed.step()
     assert resumed.get_last_value() == unbroken.get_last_value()
+    assert resumed.last_step == unbroken.last_step
 
 
 def test_phases_of_voc_and_coco():
