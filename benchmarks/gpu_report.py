@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,14 +23,15 @@ from benchmarks.gpu_parts import PARTS, Setting
 # Seconds, 480 in all.
 LIMITS = dict(
     machine=15,
-    tests=90,
-    golden=25,
-    stages=110,
-    training=100,
-    inference=45,
+    tests=80,
+    golden=20,
+    stages=100,
+    loading=20,
+    training=75,
+    inference=50,
     densecrf=35,
-    profile=30,
-    repeats=30,
+    profile=20,
+    repeats=65,
 )
 
 
@@ -62,15 +65,23 @@ def run_part(name: str, args: argparse.Namespace) -> dict:
     command += ['--out', str(args.out), '--device', args.device] + ['--quick'] * args.quick
     limit = None if args.quick else LIMITS[name]
     start = time.perf_counter()
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
-        problem = done.stderr[-2000:] if done.returncode else None
-    except subprocess.TimeoutExpired:
-        problem = f'not done after {limit} s'
+    problem = problem_of(command, limit)
     found = args.out / f'{name}.json'
     rows = json.loads(found.read_text()) if problem is None else []
     print(f'{name}: {problem or "done"}', file=sys.stderr, flush=True)
     return dict(rows=rows, problem=problem, seconds=round(time.perf_counter() - start, 1))
+
+
+def problem_of(command: list[str], limit: int | None) -> str | None:
+    """Why a command failed; None if it did not. What it has started ends with it."""
+    pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        try:
+            _, errors = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return f'not done after {limit} s'
+    return errors[-2000:] if process.returncode else None
 
 
 def markdown(report: dict[str, dict]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.gpu_parts import PARTS
-from benchmarks.gpu_report import LIMITS, markdown
+from benchmarks.gpu_report import LIMITS, markdown, problem_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +29,14 @@ def test_a_part_runs_without_a_gpu_and_one_that_breaks_is_left_out(tmp_path):
 def test_all_parts_fit_in_eight_minutes():
     assert PARTS.keys() == LIMITS.keys()
     assert sum(LIMITS.values()) <= 480
+
+
+def test_what_takes_too_long_is_stopped_with_all_that_it_started(tmp_path):
+    started = f'import time; time.sleep(3); open({str(tmp_path / "late")!r}, "w")'
+    waits = f'import subprocess, sys; subprocess.run([sys.executable, "-c", {started!r}])'
+    assert problem_of([sys.executable, '-c', waits], limit=1) == 'not done after 1 s'
+    time.sleep(4)
+    assert not (tmp_path / 'late').exists()
 
 
 def test_rows_with_different_columns_are_one_table():

@@ -51,12 +51,22 @@ class GraphHook(Hook):
         if reason:
             runner.logger.warning(f'GraphHook records nothing: {reason}')
             return
-        pool = torch.cuda.graph_pool_handle()
-        model.losses = RecordedLosses(model, partial(record_on_cuda, pool=pool))
+        record_losses(model)
 
     def after_train(self, runner: Runner) -> None:
         """Forget the recordings and their memory."""
-        vars(unwrapped(runner.model)).pop('losses', None)
+        forget_recordings(unwrapped(runner.model))
+
+
+def record_losses(model: TrainedSegmentor) -> None:
+    """Let a model on a GPU record its losses from now on."""
+    pool = torch.cuda.graph_pool_handle()
+    model.losses = RecordedLosses(model, partial(record_on_cuda, pool=pool))
+
+
+def forget_recordings(model: nn.Module) -> None:
+    """Let a model compute its losses again."""
+    vars(model).pop('losses', None)
 
 
 def why_not(device: torch.device, processes: int) -> str | None:
