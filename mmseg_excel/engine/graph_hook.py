@@ -61,12 +61,12 @@ class GraphHook(Hook):
 def record_losses(model: TrainedSegmentor) -> None:
     """Let a model on a GPU record its losses from now on."""
     pool = torch.cuda.graph_pool_handle()
-    model.losses = RecordedLosses(model, partial(record_on_cuda, pool=pool))
+    model.__dict__['losses'] = RecordedLosses(model, partial(record_on_cuda, pool=pool))
 
 
 def forget_recordings(model: nn.Module) -> None:
     """Let a model compute its losses again."""
-    vars(model).pop('losses', None)
+    model.__dict__.pop('losses', None)
 
 
 def why_not(device: torch.device, processes: int) -> str | None:
