@@ -9,13 +9,13 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import MMLogger
 
-from mmseg_excel.engine import FusedAdamW, GraphHook
+from mmseg_excel.engine import FusedAdamW, GraphHook, graph_hook
 from mmseg_excel.engine.graph_hook import LossRoom, RecordedLosses, why_not
 from mmseg_excel.models.tags import Tags, pack_tags
 from mmseg_excel.models.trained_segmentor import Phase
 from mmseg_excel.utils.bad_input import BadInput
 
-from ..golden.model import build_golden_model, golden_tags
+from ..golden.model import build_golden_model, golden_samples, golden_tags
 from ..golden.reference import golden_tensor
 from ..tolerance import assert_near
 
@@ -94,6 +94,23 @@ def test_what_is_recorded_are_the_losses_and_their_gradients(dtype):
     wanted, given = (torch.autograd.grad(sum(x.values()), trained) for x in (expected, found))
     for ours, theirs in zip(given, wanted, strict=True):
         assert_near(ours, theirs)
+
+
+def test_training_asks_what_records_and_then_no_more(monkeypatch):
+    model, images = build_golden_model(), golden_tensor('image')[..., :64, :64]
+    expected = model.loss(images, golden_samples())
+    recorded = []
+    monkeypatch.setattr(torch.cuda, 'graph_pool_handle', tuple)
+    monkeypatch.setattr(
+        graph_hook, 'record_on_cuda', lambda compute, *_, pool: recorded.append(pool) or compute
+    )
+    graph_hook.record_losses(model)
+    for _ in range(3):
+        found = model.loss(images, golden_samples())
+        assert all(torch.equal(found[name], loss) for name, loss in expected.items())
+    assert recorded == [()]
+    graph_hook.forget_recordings(model)
+    assert model.losses.__func__ is type(model).losses
 
 
 def test_what_is_in_the_way_is_told():
