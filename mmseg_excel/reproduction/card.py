@@ -20,6 +20,10 @@ from ..utils.plain import plain
 from .plan import Plan
 
 TOY = 'Toy world: generated scenes and a tiny CLIP. This says nothing about VOC or COCO.'
+ANY_SIZE = (
+    "The lists of images need not be the benchmark's (--any-size): scores are not comparable to "
+    'published ones.'
+)
 
 
 def fairness_card(plan: Plan, seconds: Mapping[str, float]) -> dict:
@@ -35,13 +39,13 @@ def fairness_card(plan: Plan, seconds: Mapping[str, float]) -> dict:
     trained = plan.method != 'clip-es'
     views = cfg.get('tta_model') or {}
     return dict(
-        notice=TOY if plan.benchmark == 'toy' else '',
+        notice=notice(plan),
         method=model.NAME,
         benchmark=plan.benchmark,
         recipe=plan.config_file.name,
         changed=plain(dict(plan.options)),
         scores=_scores(plan),
-        published=_published(plan, model.NAME),
+        published=published(plan, model.NAME),
         supervision=dict(
             tags=plain(cfg.val_dataloader.dataset.tag_source),
             masks_opened=_masks_opened(plan) if trained else 'nothing is trained',
@@ -96,8 +100,17 @@ def _scores(plan: Plan) -> dict[str, list[float]]:
     }
 
 
-def _published(plan: Plan, method: str) -> dict[str, float]:
-    """The published mean, which is of all views and a DenseCRF."""
+def notice(plan: Plan) -> str:
+    """What keeps scores from being compared; nothing of a whole benchmark."""
+    if plan.benchmark == 'toy':
+        return TOY
+    return ANY_SIZE if plan.any_size else ''
+
+
+def published(plan: Plan, method: str) -> dict[str, float]:
+    """The published mean of a whole benchmark, which is of all views and a DenseCRF."""
+    if plan.any_size:
+        return {}
     rows = PUBLISHED.get(f'{plan.benchmark}_val', {}).get('iou', [])
     means = {name.split()[0]: values[-1] for name, values in rows}
     return {'all views + DenseCRF': means[method]} if method in means else {}

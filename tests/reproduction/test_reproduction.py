@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
+from mmseg_excel.reproduction.card import notice, published
 from mmseg_excel.reproduction.plan import Plan
 from mmseg_excel.reproduction.run import reproduce
 
@@ -87,6 +88,12 @@ def test_weights_are_looked_for_before_anything_is_done(data, tmp_path):
     with pytest.raises(FileNotFoundError, match="'missing.pt'"):
         reproduce(Plan('toy', data, tmp_path / 'work', clip='missing.pt'))
     assert not (tmp_path / 'work').exists()
+
+
+def test_published_scores_stand_beside_those_of_the_whole_benchmark_alone(tmp_path):
+    whole, part = (Plan('voc', tmp_path, tmp_path, any_size=any_size) for any_size in (False, True))
+    assert published(whole, 'ExCEL') == {'all views + DenseCRF': 78.4} and not notice(whole)
+    assert not published(part, 'ExCEL') and 'not comparable' in notice(part)
 
 
 def test_every_method_and_benchmark_has_a_plan(tmp_path):
