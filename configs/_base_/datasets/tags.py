@@ -27,7 +27,7 @@ train_dataloader = dict(
 )
 # Without any masks: val_dataloader = val_evaluator = val_cfg = None, and the same for test.
 val_dataloader = dict(
-    batch_size=8,  # all images are resized to one size
+    batch_size=4,  # all images are resized to one size
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

@@ -24,7 +24,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=8,  # all images are resized to one size
+    batch_size=4,  # all images are resized to one size
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
