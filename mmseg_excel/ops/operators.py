@@ -5,18 +5,30 @@ What counts, fakes or compiles PyTorch's operators treats these alike.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
+from mmengine.utils import digit_version
 from torch import Tensor
 
-_HAS_TRITON = importlib.util.find_spec('triton') is not None
+#: The oldest Triton whose kernels have been compared with PyTorch's operations; 2.14 brings it.
+OLDEST_TRITON = '3.8'
 _LIBRARY = torch.library.Library('mmseg_excel', 'DEF')
 
 
+def _has_triton() -> bool:
+    try:
+        return digit_version(version('triton')) >= digit_version(OLDEST_TRITON)
+    except PackageNotFoundError:
+        return False
+
+
+_HAS_TRITON = _has_triton()
+
+
 def has_kernels(values: Tensor) -> bool:
-    """Whether there are Triton kernels for the device of a tensor."""
+    """Whether there are proven Triton kernels for the device of a tensor."""
     return _HAS_TRITON and values.device.type == 'cuda'
 
 

@@ -195,7 +195,7 @@ UNREADABLE = {
     'last byte cut': (cut(1 - 1e-7), 'could not be read as a checkpoint'),
     'one bit flipped': (flipped, r"could not be read as a checkpoint \(its part '.*' is damaged"),
     'zip bomb': (made(bomb), 'could not be read as a checkpoint .it is compressed'),
-    'claims 4 GiB': (made(claims_memory), 'could not be read as a checkpoint'),
+    'claims 4 GiB': (made(claims_memory), 'could not be read as a checkpoint|is missing'),
     'pickle with code': (saved(Code()), 'could not be read as a checkpoint.*plain data'),
     'code beside weights': (
         saved(lambda: dict(state_dict=state(), meta=Code())),

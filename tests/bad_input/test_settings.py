@@ -443,9 +443,15 @@ SINGLE = [
         "'cat' alone competes with nothing: add a class or a background",
     ),
     refused(
-        'option of torch.compile', compiling(speed='high'), 'CompileHook cannot compile.*speed'
+        'option of torch.compile',
+        compiling(speed='high'),
+        'CompileHook (cannot compile.*speed|needs PyTorch)',
     ),
-    refused('mode of torch.compile', compiling(mode='max'), 'CompileHook cannot compile.*max'),
+    refused(
+        'mode of torch.compile',
+        compiling(mode='max'),
+        'CompileHook (cannot compile.*max|needs PyTorch)',
+    ),
     refused(
         'old PyTorch',
         lambda: compile_hook.check_torch('2.2.2+cpu'),

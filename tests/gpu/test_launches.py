@@ -12,12 +12,15 @@ import torch.nn.functional as F
 from mmseg_excel.densecrf.engines.kernel import Kernel
 from mmseg_excel.densecrf.engines.torch_engine import mean_field
 from mmseg_excel.models.trained_segmentor import Phase, predicted_affinity
+from mmseg_excel.ops.operators import OLDEST_TRITON
 from mmseg_excel.ops.resize import resize_by_products
 
 from .fake_device import LaunchCounter, fake_cuda, fused_attention, on_fake_cuda
 from .models import batch, build
 
-pytest.importorskip('triton', reason='without Triton there are no kernels to count')
+pytest.importorskip(
+    'triton', minversion=OLDEST_TRITON, reason='without Triton there are no kernels to count'
+)
 
 SIDE, GRID, TOKENS = 320, (20, 20), 401
 DYNAMIC = Phase(dynamic=True)

@@ -15,11 +15,14 @@ from mmseg_excel.densecrf.device_refiner import refiner_of
 from mmseg_excel.engine import DeferredInfoHook
 from mmseg_excel.evaluation import ConfusionMatrixMetric
 from mmseg_excel.models.trained_segmentor import Phase
+from mmseg_excel.ops.operators import OLDEST_TRITON
 
 from .fake_device import NoCopies, fake_cuda, on_fake_cuda
 from .models import METHODS, TAGS, TRAINED, batch, build
 
-pytest.importorskip('triton', reason='without Triton the boxes are found on the host')
+pytest.importorskip(
+    'triton', minversion=OLDEST_TRITON, reason='without Triton the boxes are found on the host'
+)
 
 PHASES = dict(
     static=Phase(),
