@@ -20,6 +20,7 @@ from ..utils.bad_input import BadInput
 from ..utils.building import build, class_of
 from ..utils.checks import check_flag, shown
 from ..utils.class_lists import check_same_classes
+from ..utils.devices import compute_float32_exactly
 from ..utils.plain import plain, sha256_of_tensors
 from ..utils.room import check_init_cfg, sibling
 from .attribute_text_head import AttributeTextHead
@@ -92,6 +93,7 @@ class TagSegmentor(WholeCheckpoints, BaseSegmentor):
         check_train_cfg(train_cfg)
         check_pretrained(pretrained)
         check_init_cfg('model', init_cfg)
+        compute_float32_exactly()
         super().__init__(
             data_preprocessor=built('data_preprocessor', data_preprocessor, BaseDataPreprocessor),
             init_cfg=init_cfg,

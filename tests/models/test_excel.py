@@ -97,3 +97,9 @@ def test_a_checkpoint_of_another_clip_or_class_list_is_refused(model):
     other = MODELS.build(golden_config(text_head__vocabulary=vocabulary))
     with pytest.raises(ValueError, match='knows the 20 classes aeroplane.*but this model has'):
         other.load_state_dict(state)
+
+
+def test_whoever_builds_one_computes_with_all_bits_of_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', True)
+    build_golden_model()
+    assert not torch.backends.cudnn.allow_tf32
