@@ -35,13 +35,14 @@ MAX_ITERS = 5
 # All three phases in five iterations, a checkpoint after the third.
 SHORTENED = [
     'model.backbone.pretrained=clip.pt',
+    'model.text_head.mode=global',  # attributes are for tests of smaller CLIPs
     'train_cfg.max_iters=5',
     'train_cfg.val_interval=5',
     'custom_hooks.0.dynamic_from=1',
     'custom_hooks.0.prediction_pairs_from=4',
     'default_hooks.checkpoint.interval=3',
     'default_hooks.logger.interval=1',
-    'train_dataloader.batch_size=2',
+    'train_dataloader.batch_size=1',
     'train_dataloader.num_workers=1',
     'val_dataloader.num_workers=0',
     'val_dataloader.persistent_workers=False',

@@ -56,7 +56,9 @@ def test_a_second_process_goes_on_whichever_tool_it_runs(folder):
     lost.unlink()
     # No prediction: where it is found again afterwards, nothing was predicted anew.
     labels[marked] = mark(marked)
-    run(folder, STOCK / 'test.py', CONFIG, 'model.pth', '--out', 'labels')
+    # Image by image: a batch that lacks one is predicted whole.
+    single = ('--cfg-options', 'test_dataloader.batch_size=1')
+    run(folder, STOCK / 'test.py', CONFIG, 'model.pth', '--out', 'labels', *single)
     assert {path: path.read_bytes() for path in labels} == labels
     assert record_path(folder / 'labels').read_bytes() == record
 
