@@ -71,7 +71,7 @@ def test_nothing_is_left(tmp_path, program, number):
             time.sleep(0.1)
         members = group(process.pid)
         os.kill(process.pid, number)
-        process.wait(60)
+        process.wait(10)
     assert len(members) > 1, 'there was nothing that could be left'
     deadline = time.monotonic() + 10
     while (group(process.pid) or orphans()) and time.monotonic() < deadline:

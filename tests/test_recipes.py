@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ from mmseg.structures import SegDataSample
 
 from .datasets.voc_devkit import make_voc_devkit
 from .golden.model import MODEL_NAME, tiny_clip_file
+from .tolerance import LOSSES
 
 ROOT = Path(__file__).parents[1]
 TRAIN = {
@@ -33,14 +35,13 @@ MAX_ITERS = 5
 # All three phases in five iterations, a checkpoint after the third.
 SHORTENED = [
     'model.backbone.pretrained=clip.pt',
-    'model.text_head.mode=global',  # attributes are for tests of smaller CLIPs
     'train_cfg.max_iters=5',
     'train_cfg.val_interval=5',
     'custom_hooks.0.dynamic_from=1',
     'custom_hooks.0.prediction_pairs_from=4',
     'default_hooks.checkpoint.interval=3',
     'default_hooks.logger.interval=1',
-    'train_dataloader.batch_size=1',
+    'train_dataloader.batch_size=2',
     'train_dataloader.num_workers=1',
     'val_dataloader.num_workers=0',
     'val_dataloader.persistent_workers=False',
@@ -87,6 +88,24 @@ def test_checkpoints_are_small_and_know_their_origin(folder, unbroken):
     assert origin['versions']['torch'] == str(torch.__version__)
 
 
+def test_a_killed_run_resumes_to_the_losses_of_the_unbroken_one(folder, unbroken):
+    arguments = command(ROOT / 'tools/train.py', ROOT / 'configs/excel_voc.py', 'killed')
+    with subprocess.Popen(
+        arguments, cwd=folder, env=environment(folder), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            if f'Iter(train) [4/{MAX_ITERS}]' in line:
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+    run(folder, *arguments[1:3], '--resume', work_dir='killed')
+    resumed = scalars(folder / 'killed', last_run=True)
+    assert sorted(resumed) == [4, 5]
+    for iteration, entry in resumed.items():
+        for name in ('loss', 'loss_seg', 'loss_diversity', 'lr'):
+            assert entry[name] == pytest.approx(unbroken[iteration][name], rel=LOSSES), iteration
+
+
 def test_multi_scale_test_of_the_checkpoint(folder, unbroken):
     output = run(
         folder, ROOT / 'tools/test.py', ROOT / 'configs/excel_voc.py',
@@ -130,17 +149,22 @@ def test_an_existing_code_base_trains_with_its_own_tool(folder):
 
 
 def test_bad_input_is_one_sentence_and_exit_code_2(folder):
-    arguments = command(
-        ROOT / 'tools/train.py', ROOT / 'configs/excel_voc.py', 'bad',
-        [*SHORTENED, 'model.decode_head.num_classes=20'],
-    )  # fmt: skip
-    result = subprocess.run(
-        arguments, cwd=folder, env=environment(folder), text=True, capture_output=True
-    )
-    assert result.returncode == 2, result.stderr[-2000:]
-    [error] = [line for line in result.stderr.splitlines() if line.startswith('error: ')]
-    assert 'set it to 21' in error
-    assert 'Traceback' not in result.stderr
+    for option, sentence in {
+        'train_dataloader.dataset.data_root=nowhere': 'nowhere',
+        'model.backbone.pretrained=missing.pt': "'missing.pt'.*neither a file nor",
+        'model.decode_head.num_classes=20': 'set it to 21',
+    }.items():
+        arguments = command(
+            ROOT / 'tools/train.py', ROOT / 'configs/excel_voc.py', 'bad', [*SHORTENED, option]
+        )
+        result = subprocess.run(
+            arguments, cwd=folder, env=environment(folder), text=True, capture_output=True
+        )
+        assert result.returncode == 2, result.stderr[-2000:]
+        error = [line for line in result.stderr.splitlines() if line.startswith('error: ')]
+        assert len(error) == 1, result.stderr[-2000:]
+        pytest.raises(ValueError, _raise, error[0]).match(sentence)
+        assert 'Traceback' not in result.stderr
 
 
 def test_the_coco_recipe_builds_and_takes_a_step(monkeypatch, tmp_path):
@@ -158,6 +182,10 @@ def test_the_coco_recipe_builds_and_takes_a_step(monkeypatch, tmp_path):
     sum(losses.values()).backward()
     assert model.decode_head.conv_seg.weight.grad.shape == (81, 256, 1, 1)
     assert model.decode_head.conv_seg.weight.grad.abs().sum() > 0
+
+
+def _raise(text: str) -> None:
+    raise ValueError(text)
 
 
 def run(folder: Path, tool, *arguments, work_dir: str, options: list[str] = SHORTENED) -> str:
@@ -183,8 +211,8 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | dict(MMSEG_EXCEL_CACHE=str(folder / 'cache'), PYTHONUNBUFFERED='1')
 
 
-def scalars(work_dir: Path) -> dict[int, dict]:
+def scalars(work_dir: Path, last_run: bool = False) -> dict[int, dict]:
     """Logged scalars by iteration."""
-    [log] = work_dir.glob('*/vis_data/scalars.json')
-    lines = log.read_text().splitlines()
+    runs = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    lines = (runs[-1] if last_run else runs[0]).read_text().splitlines()
     return {entry['iter']: entry for entry in map(json.loads, lines) if 'loss' in entry}

@@ -17,6 +17,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import load_checkpoint
+from mmengine.utils import digit_version
 from mmseg.registry import MODELS
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
@@ -32,6 +33,12 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/excel_toy.py'
 BIAS = 'decode_head.conv_seg.bias'
 GLOBAL = 'model.text_head.mode=global'
+# Before 2.6, PyTorch reads a tensor that claims more than is there, and the model refuses it.
+CLAIM_REFUSED = (
+    'could not be read as a checkpoint'
+    if digit_version(torch.__version__) >= digit_version('2.6')
+    else "does not fit the config: tensor '.*' is missing"
+)
 
 
 @functools.cache
@@ -195,7 +202,7 @@ UNREADABLE = {
     'last byte cut': (cut(1 - 1e-7), 'could not be read as a checkpoint'),
     'one bit flipped': (flipped, r"could not be read as a checkpoint \(its part '.*' is damaged"),
     'zip bomb': (made(bomb), 'could not be read as a checkpoint .it is compressed'),
-    'claims 4 GiB': (made(claims_memory), 'could not be read as a checkpoint|is missing'),
+    'claims 4 GiB': (made(claims_memory), CLAIM_REFUSED),
     'pickle with code': (saved(Code()), 'could not be read as a checkpoint.*plain data'),
     'code beside weights': (
         saved(lambda: dict(state_dict=state(), meta=Code())),
