@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ class DeviceRefiner:
             self._try(self._read, [job])
         for group in _of_one_size(job for job in jobs if job.labels is None):
             self._try(self._refine, group)
-        return [job.labels for job in jobs if job.labels is not None]
+        return [cast(Labels, job.labels) for job in jobs]
 
     def refine_all(
         self, predictions: Iterable[tuple[Any, str, Tensor]]

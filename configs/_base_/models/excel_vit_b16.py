@@ -3,7 +3,6 @@
 from mmseg_excel.inference import LogitTTAModel
 from mmseg_excel.models import ExCEL
 
-# What is not said here follows: widths and depth from CLIP, outputs from the vocabulary.
 # At the top, too: MMSegmentation's visualization_cam.py looks for it there.
 data_preprocessor = dict(
     type='AsyncDataPreProcessor',
@@ -15,6 +14,7 @@ data_preprocessor = dict(
     seg_pad_val=255,
     size=(320, 320),
 )
+# What is not said here follows: widths and depth from CLIP, outputs from the vocabulary.
 model = dict(
     type=ExCEL,
     data_preprocessor=data_preprocessor,
