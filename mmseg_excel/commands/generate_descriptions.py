@@ -8,25 +8,16 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..text.chat import open_chat_client
-from ..text.generation import (
-    MAX_RETRIES,
-    DescriptionStore,
-    DescriptionWriter,
-    generate_descriptions,
-)
+from ..text.generation import DescriptionStore, DescriptionWriter, generate_descriptions
 from ..text.prompting import INSTRUCTIONS, estimate_tokens, request_messages
 from ..text.secrets import Secrets
 from ..text.vocabulary import get_vocabulary
 from ..utils.bad_input import BadInput
-
-if TYPE_CHECKING:
-    import openai
 
 MAX_LIST_BYTES = 2**20  # of the file with the classes
 
@@ -92,7 +83,7 @@ def print_prompts(store: DescriptionStore) -> None:
 
 
 async def ask(args: argparse.Namespace, key: str, store: DescriptionStore) -> dict[str, str]:
-    client = open_client(args, key)
+    client = open_chat_client(key, args.base_url, args.timeout)
     writer = DescriptionWriter(client, args.model, store.classes, args.timeout)
     async with client:
         with progress_bar() as progress:
@@ -103,10 +94,6 @@ async def ask(args: argparse.Namespace, key: str, store: DescriptionStore) -> di
                 args.concurrency,
                 on_class=lambda _: progress.update(task, advance=1, tokens=writer.tokens),
             )
-
-
-def open_client(args: argparse.Namespace, key: str) -> openai.AsyncOpenAI:
-    return open_chat_client(key, args.base_url, args.timeout, MAX_RETRIES)
 
 
 def progress_bar() -> Progress:

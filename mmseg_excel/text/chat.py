@@ -7,13 +7,14 @@ import re
 from urllib.parse import urlsplit
 
 from ..utils.bad_input import BadInput
-from ..utils.checks import check_number, check_whole, shown
+from ..utils.checks import check_number, shown
 from ..utils.extras import extra
 
 with extra('descriptions'):
     import openai
 
 MAX_BYTES = 4 * 2**20  # of an answer; twenty sentences have 4 KB
+MAX_RETRIES = 6  # per question: back-off and Retry-After are the openai package's
 OPENAI_URL = 'https://api.openai.com/v1'
 _REWRITTEN = ('content-encoding', 'content-length', 'transfer-encoding', 'x-should-retry')
 HEADERS = ('OPENAI_ORG_ID', 'OPENAI_PROJECT_ID')  # the openai package sends these along
@@ -56,16 +57,13 @@ class CautiousHttpClient(openai.DefaultAsyncHttpxClient):
         )
 
 
-def open_chat_client(
-    key: str, base_url: str | None, timeout: float, max_retries: int
-) -> openai.AsyncOpenAI:
-    """Client of an OpenAI-compatible server.
+def open_chat_client(key: str, base_url: str | None, timeout: float) -> openai.AsyncOpenAI:
+    """Client of an OpenAI-compatible server; it repeats a lost request ``MAX_RETRIES`` times.
 
     Args:
         key: The server's key.
         base_url: Its address. None: ``OPENAI_BASE_URL``, and without that OpenAI.
         timeout: Seconds without a byte after which a request counts as lost.
-        max_retries: How often a lost request is repeated.
 
     Raises:
         BadInput: If a key, address or proxy is unusable; no key or password is repeated.
@@ -80,14 +78,13 @@ def open_chat_client(
         if not (value.isascii() and value.isprintable()):
             raise BadInput(f'{name} is no line of ASCII characters: unset it or correct it.')
     check_number('timeout', timeout, '(0, inf)')
-    check_whole('max_retries', max_retries, '[0, 1000]')
     address = base_url or os.environ.get('OPENAI_BASE_URL') or OPENAI_URL
     _check_address(address)
     return openai.AsyncOpenAI(
         api_key=key,
         base_url=address,
         timeout=timeout,
-        max_retries=max_retries,
+        max_retries=MAX_RETRIES,
         http_client=_http_client(timeout),
     )
 

@@ -35,7 +35,6 @@ with extra('descriptions'):
 
 MAX_CLASSES = 1000
 MAX_ASKS = 4  # per class
-MAX_RETRIES = 6  # per question: back-off and Retry-After are the openai package's
 # Bad key, no money, wrong place, too many requests: the next class would meet the same.
 HOPELESS = frozenset({*range(300, 400), 401, 402, 403, 404, 405, 407, 410, 429, 451})
 

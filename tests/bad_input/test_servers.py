@@ -41,7 +41,7 @@ def server():
 def one_try(monkeypatch):
     """A key, and no waiting for servers to recover."""
     monkeypatch.setenv('OPENAI_API_KEY', KEY)
-    monkeypatch.setattr('mmseg_excel.text.generation.MAX_RETRIES', 0)
+    monkeypatch.setattr('mmseg_excel.text.chat.MAX_RETRIES', 0)
 
 
 def options(folder: Path, url: str, *more: object, model: str = 'm') -> list[object]:
@@ -191,7 +191,7 @@ def test_bad_answers_cost_their_class_only(name, server, tmp_path, capsys):
 def test_a_server_that_asks_to_wait_too_long_is_believed_at_once(
     server, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr('mmseg_excel.text.generation.MAX_RETRIES', 6)
+    monkeypatch.setattr('mmseg_excel.text.chat.MAX_RETRIES', 6)
     server.default = body({'error': {'message': 'slow down'}}, 429, Retry_After='50')
     server.requests.clear()
     start = time.monotonic()
@@ -395,7 +395,7 @@ def test_logs_hold_no_key(server, tmp_path, caplog):
 
 
 def test_no_exception_of_the_api_tells_the_key(server):
-    client = open_chat_client(KEY, server.url, 5, 0)
+    client = open_chat_client(KEY, server.url, 5)
     writer = DescriptionWriter(client, 'm', ['cat'])
     for answer in (body(KEY, 400), body(KEY, 401), raw(KEY.encode()), content(KEY)):
         server.default = answer
@@ -419,14 +419,14 @@ def test_no_exception_of_the_api_tells_the_key(server):
     ],
 )
 def test_settings_of_the_writer(change, says, server):
-    client = open_chat_client(KEY, server.url, 5, 0)
+    client = open_chat_client(KEY, server.url, 5)
     settings = dict(client=client, model='m', classes=['cat']) | change
     Case('setting', lambda _: DescriptionWriter(**settings), says).check(Path('/nowhere'))
 
 
 @pytest.mark.parametrize('value', [0, -1, None, '8', 1.5, True, 10**9])
 def test_concurrency_is_a_number_of_questions(value, server, tmp_path):
-    writer = DescriptionWriter(open_chat_client(KEY, server.url, 5, 0), 'm', ['cat'])
+    writer = DescriptionWriter(open_chat_client(KEY, server.url, 5), 'm', ['cat'])
     store = DescriptionStore(tmp_path / 'words.json', 'own', ['cat'], {})
     Case(
         'concurrency',

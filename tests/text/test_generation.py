@@ -238,7 +238,7 @@ def test_a_bad_request_costs_its_class_only(server, out, capsys):
 
 
 def test_a_server_that_is_too_slow_costs_its_class_only(server, out, capsys, monkeypatch):
-    monkeypatch.setattr('mmseg_excel.commands.generate_descriptions.MAX_RETRIES', 0)
+    monkeypatch.setattr('mmseg_excel.text.chat.MAX_RETRIES', 0)
     server.delay = lambda request: 1.0 if request.asked['class'] == 'cow' else 0.0
     names = class_file(out.parent, 'cat', 'cow')
     assert tool.main(arguments(server, out, '--classes', str(names), '--timeout', '0.3')) == 1
@@ -260,7 +260,7 @@ def test_a_refused_key_stops_the_run_and_keeps_what_is_done(server, out, capsys)
 
 
 def test_an_unreachable_server_is_reported_in_one_sentence(server, out, capsys, monkeypatch):
-    monkeypatch.setattr('mmseg_excel.commands.generate_descriptions.MAX_RETRIES', 0)
+    monkeypatch.setattr('mmseg_excel.text.chat.MAX_RETRIES', 0)
     server.close()
     assert generate(server, out, 'cat', 'cow') == 2
     assert 'The server at 127.0.0.1 cannot be reached' in capsys.readouterr().err
