@@ -88,7 +88,7 @@ setup(
         'all': sorted(sum(OPTIONAL.values(), [])),
         # The page is tested, in Chromium where there is one.
         'dev': [
-            *('pytest>=8', 'pytest-cov', 'pytest-timeout', 'pytest-xdist', 'selenium'),
+            *('pytest>=8', 'pytest-cov', 'pytest-timeout', 'pytest-xdist>=3.7', 'selenium'),
             *('mypy', 'ruff>=0.6'),
         ],
         # `make docs`

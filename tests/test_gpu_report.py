@@ -8,8 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from benchmarks.gpu_parts import PARTS
 from benchmarks.gpu_report import LIMITS, markdown, problem_of
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,6 +16,8 @@ from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
 from .densecrf.scenes import write_scene
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TOY = 'configs/excel_toy.py'
 SHARED_MEMORY = Path('/dev/shm')

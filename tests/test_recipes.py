@@ -23,6 +23,8 @@ from .datasets.voc_devkit import make_voc_devkit
 from .golden.model import MODEL_NAME, tiny_clip_file
 from .tolerance import LOSSES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TRAIN = {
     '2007_000032': ['person', 'aeroplane'],

@@ -14,6 +14,8 @@ import pytest
 
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

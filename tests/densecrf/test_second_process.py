@@ -19,6 +19,8 @@ from mmseg_excel.datasets.toy.palette import TOY_PALETTE
 from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from mmseg_excel.utils.records import record_path
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STOCK = Path(mmseg.__file__).parent / '.mim/tools'
 CONFIG = ROOT / 'configs/excel_toy.py'

@@ -20,6 +20,8 @@ from mmseg_excel.inference import tta
 from .runs import build_runner
 from .scenes import write_scene
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NUM_SCENES = 7
 

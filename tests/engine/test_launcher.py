@@ -16,6 +16,8 @@ from mmseg_excel.datasets.toy.voc_layout import write_voc_layout
 from ..tolerance import GRADIENTS, assert_near
 from .killed_runs import ROOT, options
 
+pytestmark = pytest.mark.slow
+
 NO_GPU = dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
 # One step in the last phase, and nothing that differs by process: augmentation and dropout.
 ONE_STEP = """

@@ -20,6 +20,8 @@ from mmseg_excel.engine.claim import claim_run
 from ..datasets.tools import run_tool
 from .killed_runs import ITERATIONS, ROOT, options
 
+pytestmark = pytest.mark.slow
+
 LAST = f'iter_{ITERATIONS}.pth'
 ONE_THREAD = dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
 
@@ -139,6 +141,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from mmseg_excel.engine.work_dir import lock_work_dir
+
 lock = lock_work_dir(Path(sys.argv[1]))
 print('locked', flush=True)
 time.sleep(600)

@@ -14,6 +14,8 @@ from mmseg_excel.reproduction.run import reproduce
 
 from ..datasets.voc_devkit import make_voc_devkit
 
+pytestmark = pytest.mark.slow
+
 TRAIN_LIST = 'ImageSets/Segmentation/train.txt'
 SHORTENED = {
     'model.text_head.mode': 'global',

@@ -9,6 +9,8 @@ from mmseg_excel.utils.bad_input import BadInput
 
 from .base import SegmentorTests
 
+pytestmark = pytest.mark.slow
+
 
 class TestExCEL(SegmentorTests):
     recipe = 'excel_toy.py'

@@ -38,10 +38,13 @@ OPTIONS = [
 ]
 AFTER = ['--cfg-options', *OPTIONS]
 
-pytestmark = pytest.mark.skipif(
-    not (TOOLS / 'test.py').is_file(),
-    reason='this MMSegmentation is installed without its tools (mmseg/.mim/tools)',
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (TOOLS / 'test.py').is_file(),
+        reason='this MMSegmentation is installed without its tools (mmseg/.mim/tools)',
+    ),
+]
 
 
 def tool(name: str, path: str, *arguments: str) -> list[str]:
