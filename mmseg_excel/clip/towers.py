@@ -16,7 +16,7 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg, _build_text_tower, _build_vision_tower
-from open_clip.transformer import VisionTransformer
+from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import Tensor, nn
 
 from ..utils.bad_input import BadInput
@@ -147,6 +147,7 @@ class TextEncoder:
         self.tower = tower
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
+        self.causal_mask = tower.attn_mask if _reads_up_to_the_end(tower) else None
 
     @torch.no_grad()
     def __call__(self, sentences: Sequence[str], batch_size: int = 256) -> Tensor:
@@ -161,8 +162,27 @@ class TextEncoder:
             if is_cut(sentence):
                 raise BadInput(f'CLIP reads {CONTEXT_LENGTH} tokens, not all of {shown(sentence)}.')
         tokens = self.tokenizer(list(sentences))
-        embeddings = [self.tower(batch) for batch in tokens.split(batch_size)]
+        embeddings = [self._embed(batch) for batch in tokens.split(batch_size)]
         return F.normalize(torch.cat(embeddings), dim=-1)
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """Embed rows of tokens, (M, 77) to (M, C); padding after the longest text is not read."""
+        if self.causal_mask is not None:
+            length = int(tokens.argmax(dim=1).max()) + 1  # no token's number is above the end's
+            tokens = tokens[:, :length]
+            self.tower.attn_mask = self.causal_mask[:length, :length]
+        return self.tower(tokens)
+
+
+def _reads_up_to_the_end(tower: nn.Module) -> bool:
+    """Whether a text's embedding is its end token's, which sees nothing that comes after it."""
+    return (
+        isinstance(tower, TextTransformer)
+        and tower.pool_type == 'argmax'
+        and tower.attn_mask is not None
+        and tower.cls_emb is None
+        and not getattr(tower, 'use_pad_mask', False)  # newer than the oldest open_clip allowed
+    )
 
 
 def load_clip(model: str, pretrained: str) -> CLIP:

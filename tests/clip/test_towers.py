@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import huggingface_hub.constants
 import open_clip
 import pytest
 import torch
+import torch.nn.functional as F
 from open_clip.model import CLIP
 from safetensors.torch import save_file
 
@@ -27,6 +30,23 @@ def test_text_encoder_matches_the_reference(clip):
     prompts = [f'a clean origami {name}.' for name in golden()['prompt_names']]
     assert_near(encoder(prompts), golden()['text_features'])
     assert torch.equal(encoder.tokenizer(prompts), golden_tensor('prompt_tokens').to(torch.int64))
+
+
+def test_padding_that_is_not_read_changes_nothing(clip):
+    """Short texts and long ones, alone and together, are what the whole tower makes of them."""
+    encoder, tower = clip.text_encoder(), clip.text_encoder().tower
+    texts = ['cat', 'a ' * 75, 'a photo of a dog on a sofa']
+    whole = F.normalize(tower(encoder.tokenizer(texts)), dim=-1)
+    assert_near(encoder(texts), whole)
+    for text, expected in zip(texts, whole, strict=True):
+        assert_near(encoder([text])[0], expected)
+
+
+def test_towers_that_look_at_everything_read_everything(clip):
+    config = clip.config | dict(text_cfg=clip.config['text_cfg'] | dict(no_causal_mask=True))
+    encoder = replace(clip, config=config).text_encoder()
+    whole = F.normalize(encoder.tower(encoder.tokenizer(['cat'])), dim=-1)
+    assert torch.equal(encoder(['cat']), whole)
 
 
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
