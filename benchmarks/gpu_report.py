@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from benchmarks.gpu_parts import PARTS, Setting
+from mmseg_excel.utils.atomic import write_atomically
 
 # Seconds, 480 in all.
 LIMITS = dict(
@@ -35,28 +36,34 @@ LIMITS = dict(
 )
 
 
-def main() -> int:
-    args = parse_arguments()
+def main(words: list[str] | None = None) -> int:
+    args = parse_arguments(words)
     args.out.mkdir(parents=True, exist_ok=True)
     if args.part:
         result = PARTS[args.part](Setting(args.device, args.quick))
         (args.out / f'{args.part}.json').write_text(json.dumps(result))
         return 0
-    report = {name: run_part(name, args) for name in args.parts}
-    (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
-    (args.out / 'report.md').write_text(markdown(report))
-    print((args.out / 'report.md').read_text())
+    report: dict[str, dict] = {}
+    for name in args.parts:
+        report[name] = run_part(name, args)
+        write(report, args.out)  # each time: a machine may be taken back before the last part
+    print(markdown(report))
     return 0
 
 
-def parse_arguments() -> argparse.Namespace:
+def write(report: dict[str, dict], folder: Path) -> None:
+    write_atomically(folder / 'report.json', json.dumps(report, indent=2).encode() + b'\n')
+    write_atomically(folder / 'report.md', markdown(report).encode())
+
+
+def parse_arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, required=True, help='folder')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--quick', action='store_true', help='tiny: figures mean nothing')
     parser.add_argument('--parts', nargs='+', choices=list(LIMITS), default=list(LIMITS))
     parser.add_argument('--part', choices=list(LIMITS), help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def run_part(name: str, args: argparse.Namespace) -> dict:
