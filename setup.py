@@ -90,6 +90,7 @@ setup(
         'dev': [
             *('pytest>=8', 'pytest-cov', 'pytest-timeout', 'pytest-xdist>=3.7', 'selenium'),
             *('mypy', 'ruff>=0.6'),
+            'grad-cam<1.5',  # for which MMSegmentation's visualization_cam.py was made
         ],
         # `make docs`
         'docs': ['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff>=0.6'],
