@@ -43,8 +43,8 @@ def export_predictor(model: TrainedSegmentor, path: str | Path) -> float:
     """Write the predictor of a segmentor: grey levels (B, 3, H, W) -> logits (B, n+1, H, W).
 
     Batch, height and width are any, from two patches a side. The file is run on pictures of three
-    sizes in batches of two before it gets its name. The classes' names are in it, as JSON: in
-    ONNX's metadata ``classes``, or .pt2's extra file ``classes.json``.
+    sizes, in batches of one and three, before it gets its name. The classes' names are in it, as
+    JSON: in ONNX's metadata ``classes``, or .pt2's extra file ``classes.json``.
 
     Args:
         model: Trained, on the CPU.
