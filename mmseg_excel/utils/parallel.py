@@ -37,7 +37,9 @@ ENDED = (
     'fewer workers.'
 )
 
-_stopping = threading.Event()  # in a worker
+# In a worker:
+_at_work = threading.Event()
+_stopping = threading.Event()
 
 
 def check_workers(workers: object) -> None:
@@ -85,21 +87,36 @@ def _results(function: Callable, items: Sequence, workers: int) -> Iterator:
             raise ChildProcessError(ENDED) from None
         except BaseException:
             for process in multiprocessing.active_children():
-                process.terminate()  # at its next item
+                process.terminate()  # after its item
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def _work(function, item):
-    if _stopping.is_set():
-        raise ChildProcessError(ENDED)
-    return function(item)
+    _at_work.set()
+    try:
+        return function(item)
+    finally:
+        _at_work.clear()
+        if _stopping.is_set():
+            _end()
+
+
+def _stop(*_) -> None:
+    """Finish the item that is underway; who waits for one may wait for ever."""
+    _stopping.set()
+    if not _at_work.is_set():
+        _end()
+
+
+def _end() -> None:
+    os._exit(1)  # the executor would take SystemExit for an item's result, and go on
 
 
 def _start_worker() -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    signal.signal(signal.SIGTERM, lambda *_: _stopping.set())
+    signal.signal(signal.SIGTERM, _stop)
     # One thread: OpenMP's others do not survive a fork, and it hangs.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -81,7 +81,7 @@ def test_compiles_without_spilling(name, architecture, tmp_path):
     source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
     target = GPUTarget('cuda', architecture, 32)
     ptx = triton.compile(source, target=target, options=options).asm['ptx']
-    assert '0 bytes spill stores, 0 bytes spill loads' in _assembled(ptx, tmp_path)
+    assert '0 bytes spill stores, 0 bytes spill loads' in _assembled(ptx, architecture, tmp_path)
 
 
 def _type_of(argument: str, constants: dict, tensors: str) -> str:
@@ -96,10 +96,18 @@ def _type_of(argument: str, constants: dict, tensors: str) -> str:
     return TYPES.get(argument, '*fp32' if argument in floats else 'i32')
 
 
-def _assembled(ptx: str, folder: Path) -> str:
+def _assembled(ptx: str, architecture: int, folder: Path) -> str:
     """What the assembler says of registers."""
+    from triton.backends.nvidia.compiler import get_ptxas
+
     (folder / 'kernel.ptx').write_text(ptx)
     target = next(line.split()[1].strip(',') for line in ptx.splitlines() if '.target' in line)
-    ptxas = Path(triton.__file__).parent / 'backends/nvidia/bin/ptxas'
-    command = [ptxas, f'-arch={target}', '-v', folder / 'kernel.ptx', '-o', folder / 'kernel.o']
+    command = [
+        get_ptxas(architecture).path,
+        f'-arch={target}',
+        '-v',
+        folder / 'kernel.ptx',
+        '-o',
+        folder / 'kernel.o',
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stderr

@@ -13,7 +13,7 @@ import pytest
 
 from mmseg_excel.utils.atomic import write_atomically
 from mmseg_excel.utils.drafts import draft_file, draft_folder
-from mmseg_excel.utils.parallel import parallel_map
+from mmseg_excel.utils.parallel import CHUNK, parallel_map
 
 fork = multiprocessing.get_context('fork').Process
 
@@ -100,10 +100,14 @@ def test_workers_end_with_their_parent(tmp_path, number):
     assert len(drafts(tmp_path)) == (0 if number == signal.SIGTERM else 1)
 
 
-def test_a_worker_that_was_killed_is_one_sentence(tmp_path):
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize('items', [3, CHUNK + 3], ids=['one waits', 'one is at work'])
+def test_a_worker_that_was_killed_is_one_sentence(items):
     with pytest.raises(ChildProcessError, match='start again with fewer workers'):
-        list(parallel_map(kill_yourself, range(3), workers=2, title='dying'))
+        list(parallel_map(kill_yourself, range(items), workers=2, title='dying'))
 
 
-def kill_yourself(_: int) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def kill_yourself(number: int) -> None:
+    time.sleep(0.5)  # the other worker is there by now
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
