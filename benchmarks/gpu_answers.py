@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import torch
 
 from benchmarks.gpu_recipe import Project
-from benchmarks.gpu_setting import PRECISIONS, ROOT, Rows, Setting
+from benchmarks.gpu_setting import PRECISIONS, ROOT, Row, Rows, Setting
 
 ROOMS = ('golden', 'ops', 'models', 'densecrf', 'engine/test_graph_hook.py')
 TESTS = [f'tests/{room}' for room in ROOMS]
@@ -30,7 +30,7 @@ def tests(setting: Setting) -> Rows:
         cases = ElementTree.parse(results).getroot().iter('testcase')
         outcomes = {f'{c.get("classname")}::{c.get("name")}': _outcome(c) for c in cases}
     counts = Counter(outcomes.values())
-    rows: Rows = [dict(what=outcome, value=count) for outcome, count in counts.items()]
+    rows: list[Row] = [dict(what=outcome, value=count) for outcome, count in counts.items()]
     fine = ('passed', 'skipped')
     return rows + [dict(what=name, value=o) for name, o in outcomes.items() if o not in fine]
 
@@ -48,19 +48,15 @@ def golden(setting: Setting) -> Rows:
     model = build_golden_model().to(setting.device)
     images = golden_tensor('image').to(setting.device)
     expected = torch.stack([golden_tensor(f'static_img{i}_pseudo') for i in range(2)])
-    rows: Rows = []
     for name, dtype in PRECISIONS.items():
         with torch.no_grad(), setting.autocast(dtype):
             logits = model.lowres_logits(images).float().cpu()
             labels = model.pseudo_labels(images, golden_samples()).labels.cpu()
-        rows.append(
-            {
-                'precision': name,
-                'error of logits': float((logits - golden_tensor('seg_logits')).abs().max()),
-                'static labels that agree': float((labels == expected).float().mean()),
-            }
-        )
-    return rows
+        yield {
+            'precision': name,
+            'error of logits': float((logits - golden_tensor('seg_logits')).abs().max()),
+            'static labels that agree': float((labels == expected).float().mean()),
+        }
 
 
 def repeats(setting: Setting) -> Rows:
@@ -75,7 +71,7 @@ def repeats(setting: Setting) -> Rows:
             path = project.folder / name / f'iter_{steps}.pth'
             return torch.load(path, weights_only=True)['state_dict']
 
-        def row(name: str, *ends: int, graphs: bool = False) -> dict[str, object]:
+        def row(name: str, *ends: int, graphs: bool = False) -> Row:
             start = time.perf_counter()
             found = weights(name, *ends, graphs=graphs)
             same = all(torch.equal(found[key], first[key]) for key in first)
@@ -83,5 +79,7 @@ def repeats(setting: Setting) -> Rows:
             return dict(run=name, steps=steps, bits='the same' if same else 'others', s=seconds)
 
         first = weights('first', steps)
-        rows = [row('again', steps), row('resumed', steps // 2, steps)]
-        return rows + ([row('graphs', steps, graphs=True)] if setting.is_cuda else [])
+        yield row('again', steps)
+        yield row('resumed', steps // 2, steps)
+        if setting.is_cuda:
+            yield row('graphs', steps, graphs=True)

@@ -7,17 +7,22 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from benchmarks.timing import wait_for_gpu
+
 QUESTION = ('nvidia-smi', '--query-gpu=utilization.gpu', '--format=csv,noheader,nounits')
-NAME = 'busy.json'
+NAME = 'driver.json'
 
 
 class GpuBusyHook(Hook):
-    """Asks, at the end of each interval, for what share of its last second the GPU computed.
+    """Asks, in the middle of each interval, for what share of its last second the GPU computed.
 
-    The driver's answer is waited for at the end of the training; it is written to the work dir.
+    It waits for the GPU first, so that the other half of the interval is timed from nothing left.
+    The driver's answers are waited for at the end of the training, and written to the work dir with
+    the bytes of memory that PyTorch holds, recordings' included.
 
     Args:
         interval: In iterations.
@@ -28,13 +33,16 @@ class GpuBusyHook(Hook):
         self._asked: list[subprocess.Popen] = []
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        """Ask."""
-        if self.every_n_train_iters(runner, self.every) and shutil.which(QUESTION[0]):
-            question = subprocess.Popen(QUESTION, stdout=subprocess.PIPE, text=True)
-            self._asked.append(question)
+        """Wait and ask."""
+        if runner.iter % self.every != self.every // 2:
+            return
+        wait_for_gpu()
+        if shutil.which(QUESTION[0]):
+            self._asked.append(subprocess.Popen(QUESTION, stdout=subprocess.PIPE, text=True))
 
     def after_train(self, runner: Runner) -> None:
         """Write the shares, 0 to 1, one an interval."""
         answers = [question.communicate()[0].split() for question in self._asked]
         shares = [float(answer[0]) / 100 for answer in answers if answer]
-        (Path(runner.work_dir) / NAME).write_text(json.dumps(shares))
+        held = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
+        (Path(runner.work_dir) / NAME).write_text(json.dumps(dict(busy=shares, held=held)))

@@ -8,7 +8,7 @@ import cv2
 import torch
 import torch.nn.functional as F
 
-from benchmarks.gpu_setting import Rows, Setting
+from benchmarks.gpu_setting import Row, Rows, Setting
 from benchmarks.timing import cuda_memory, interleaved
 from mmseg_excel.densecrf import DenseCRF
 from mmseg_excel.densecrf.engines import ANY_DEVICE
@@ -18,7 +18,6 @@ def densecrf(setting: Setting) -> Rows:
     """Milliseconds an image of 375x500, alone and four at once, and labels beside a CPU's."""
     from tests.golden.reference import golden
 
-    rows: Rows = []
     crf, size = DenseCRF(engine=ANY_DEVICE), (24, 32) if setting.quick else (375, 500)
     image = cv2.resize(golden()['crf_image_u8'], size[::-1], interpolation=cv2.INTER_CUBIC)
     for classes in (21, 81):
@@ -29,12 +28,11 @@ def densecrf(setting: Setting) -> Rows:
             given = [image] * together, soft.to(setting.device).expand(together, -1, -1, -1)
             run = partial(crf.label_all, *given)
             labels = run().cpu()
-            row: dict[str, object] = dict(classes=classes, together=together)
+            row: Row = dict(classes=classes, together=together)
             timing = interleaved(dict(run=run), 1 if setting.quick else 10)['run']
             row['ms an image'] = 1e3 * timing.wall / together
             if setting.is_cuda:
                 row['GB'] = cuda_memory(run).tensor_bytes / 1e9
             row['pixels that differ'] = int((labels[0] != on_cpu).sum())
             row['bits'] = 'the same' if torch.equal(run().cpu(), labels) else 'others'
-            rows.append(row)
-    return rows
+            yield row

@@ -1,4 +1,4 @@
-"""The parts of the report on a GPU: each returns the rows of a table."""
+"""The parts of the report on a GPU: each yields the rows of a table, as they are measured."""
 
 from __future__ import annotations
 

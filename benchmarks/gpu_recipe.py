@@ -32,6 +32,7 @@ test_dataloader = test_cfg = test_evaluator = None
 train_cfg.update(max_iters={iterations})
 param_scheduler[0].update(max_iters={planned})
 default_hooks.logger.update(interval={third})
+log_processor.update(window_size={half})
 custom_hooks = [
     dict(type='PhaseScheduleHook', dynamic_from={third}, prediction_pairs_from=2 * {third}),
     dict(type='IterationSeedHook'),
@@ -83,6 +84,7 @@ class Project:
             iterations=iterations,
             planned=planned,
             third=max(1, planned // 3),
+            half=max(1, planned // 6 - 1),  # what is timed: from where GpuBusyHook waits
         )
         return text + GRAPHS * graphs
 

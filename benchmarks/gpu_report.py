@@ -3,8 +3,9 @@
     python -m benchmarks.gpu_report --out DIR
     python -m benchmarks.gpu_report --out DIR --device cpu --quick    # whether the report works
 
-Each part runs in a process of its own under its own time limit; one that breaks is left out and
-said to be. Writes report.json and report.md, whose tables go into docs/performance.md.
+Each part runs in a process of its own under its own time limit; one that breaks off is said to
+have, beside the rows it had measured. Writes report.json and report.md, whose tables go into
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ import time
 from pathlib import Path
 
 from benchmarks.gpu_parts import PARTS, Setting
+from benchmarks.gpu_setting import Row
 from mmseg_excel.utils.atomic import write_atomically
 
 # Seconds, 480 in all.
 LIMITS = dict(
     machine=15,
-    tests=80,
+    tests=70,
     golden=20,
-    stages=100,
-    loading=20,
+    stages=90,
+    loading=30,
     training=75,
-    inference=50,
+    inference=45,
     densecrf=35,
     profile=20,
-    repeats=65,
+    repeats=80,
 )
 
 
@@ -40,8 +42,10 @@ def main(words: list[str] | None = None) -> int:
     args = parse_arguments(words)
     args.out.mkdir(parents=True, exist_ok=True)
     if args.part:
-        result = PARTS[args.part](Setting(args.device, args.quick))
-        (args.out / f'{args.part}.json').write_text(json.dumps(result))
+        rows: list[Row] = []
+        for row in PARTS[args.part](Setting(args.device, args.quick)):
+            rows.append(row)
+            write_atomically(rows_file(args.out, args.part), json.dumps(rows).encode())
         return 0
     report: dict[str, dict] = {}
     for name in args.parts:
@@ -49,6 +53,10 @@ def main(words: list[str] | None = None) -> int:
         write(report, args.out)  # each time: a machine may be taken back before the last part
     print(markdown(report))
     return 0
+
+
+def rows_file(folder: Path, part: str) -> Path:
+    return folder / f'{part}.json'
 
 
 def write(report: dict[str, dict], folder: Path) -> None:
@@ -67,14 +75,15 @@ def parse_arguments(words: list[str] | None) -> argparse.Namespace:
 
 
 def run_part(name: str, args: argparse.Namespace) -> dict:
-    """What a part found, or why it found nothing, and how long it took."""
+    """What a part found, why it broke off if it did, and how long it took."""
     command = [sys.executable, '-W', 'ignore', '-m', 'benchmarks.gpu_report', '--part', name]
     command += ['--out', str(args.out), '--device', args.device] + ['--quick'] * args.quick
     limit = None if args.quick else LIMITS[name]
     start = time.perf_counter()
+    found = rows_file(args.out, name)
+    found.unlink(missing_ok=True)
     problem = problem_of(command, limit)
-    found = args.out / f'{name}.json'
-    rows = json.loads(found.read_text()) if problem is None else []
+    rows = json.loads(found.read_text()) if found.exists() else []
     print(f'{name}: {problem or "done"}', file=sys.stderr, flush=True)
     return dict(rows=rows, problem=problem, seconds=round(time.perf_counter() - start, 1))
 
@@ -97,8 +106,8 @@ def markdown(report: dict[str, dict]) -> str:
     for name, part in report.items():
         lines += [f'## {name}', '', f'{part["seconds"]} s', '']
         if part['problem']:
-            lines += ['Left out:', '', '```', part['problem'].strip(), '```', '']
-        elif part['rows']:
+            lines += ['Broke off:', '', '```', part['problem'].strip(), '```', '']
+        if part['rows']:
             columns = list(dict.fromkeys(key for row in part['rows'] for key in row))
             lines += [_row(columns), _row(['---'] * len(columns))]
             lines += [_row(_shown(row.get(key, '')) for key in columns) for row in part['rows']]

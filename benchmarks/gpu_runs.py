@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from benchmarks.data_loading import make_dataset, write_photographs
 from benchmarks.gpu_busy import NAME
 from benchmarks.gpu_recipe import Project
-from benchmarks.gpu_setting import PHASES, PRECISIONS, Rows, Setting
+from benchmarks.gpu_setting import PHASES, PRECISIONS, Row, Rows, Setting
 from benchmarks.timing import Run, interleaved
 from mmseg_excel.utils.images import read_rgb
 
@@ -26,8 +26,7 @@ from mmseg_excel.utils.images import read_rgb
 def loading(setting: Setting) -> Rows:
     """Training images a second that the data loader gives, by its number of workers."""
     register_all_modules(init_default_scope=True)
-    batches, batch = (2, 1) if setting.quick else (60, 4)
-    rows: Rows = []
+    batches, batch = (2, 1) if setting.quick else (40, 4)
     with tempfile.TemporaryDirectory() as folder:
         dataset = make_dataset(Path(folder), batch * batches)
         for workers in (1,) if setting.quick else (1, 2, 4, 8, 14):
@@ -38,8 +37,7 @@ def loading(setting: Setting) -> Rows:
             start = time.perf_counter()
             count = sum(len(data['inputs']) for data in loader)
             seconds = time.perf_counter() - start
-            rows.append({'workers': workers, 'images a second': count / seconds})
-    return rows
+            yield {'workers': workers, 'images a second': count / seconds}
 
 
 def training(setting: Setting) -> Rows:
@@ -50,19 +48,17 @@ def training(setting: Setting) -> Rows:
         kinds['fp16, graphs'] = (['--amp'], True)
     elif setting.quick:
         del kinds['fp16']  # MMEngine's needs a GPU
-    rows: Rows = []
     with Project(setting, photographs=16 if setting.quick else 64) as project:
         for kind, (options, graphs) in kinds.items():
             recipe = project.recipe(iterations, workers=8, graphs=graphs)
-            rows += _phases(kind, project.train(recipe, kind.replace(', ', '_'), *options))
-    return rows
+            yield from _phases(kind, project.train(recipe, kind.replace(', ', '_'), *options))
 
 
 def _phases(kind: str, run: Path) -> Rows:
     """What a training logged, and how busy its GPU was, by phase."""
     lines = next(run.glob('*/vis_data/scalars.json')).read_text().splitlines()
-    busy = json.loads((run / NAME).read_text())
-    rows: Rows = [
+    driver = json.loads((run / NAME).read_text())
+    rows: list[Row] = [
         {
             'phase': phase,
             'kind': kind,
@@ -71,8 +67,8 @@ def _phases(kind: str, run: Path) -> Rows:
         }
         for phase, found in zip(PHASES, map(json.loads, lines), strict=False)
     ]
-    for row, share in zip(rows, busy, strict=False):
-        row['GPU busy'] = share
+    for row, share in zip(rows, driver['busy'], strict=False):
+        row |= {'GPU busy': share, 'GB held in the end': driver['held'] / 1e9}
     return rows
 
 
@@ -92,7 +88,8 @@ def inference(setting: Setting) -> Rows:
             'eight views': partial(MODELS.build(views).test_step, photographs),
             'eight views, DenseCRF': partial(MODELS.build(refined).test_step, photographs),
         }
-        return [row for what, step in steps.items() for row in _rates(setting, what, step, count)]
+        for what, step in steps.items():
+            yield from _rates(setting, what, step, count)
 
 
 def _photographs(folder: Path) -> dict[str, list]:

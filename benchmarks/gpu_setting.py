@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,8 @@ HALVES = dict(fp16=torch.float16, bf16=torch.bfloat16)
 PRECISIONS = dict(fp32=None) | HALVES
 PHASES = ('static', 'dynamic', 'late')
 
-Rows = list[dict[str, object]]
+Row = dict[str, object]
+Rows = Iterable[Row]
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,14 @@ def interleaved(runs: Mapping[str, Run], repeats: int) -> dict[str, Timing]:
 
 
 def _clock(run: Run) -> tuple[float, float]:
-    _synchronise()
+    wait_for_gpu()
     wall, cpu = time.perf_counter(), time.process_time()
     run()
-    _synchronise()
+    wait_for_gpu()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _synchronise() -> None:
+def wait_for_gpu() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

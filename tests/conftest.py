@@ -40,7 +40,7 @@ def device(pytestconfig):
     device = torch.device(pytestconfig.getoption('device'))
     if device.type == 'cuda' and not torch.cuda.is_available():
         pytest.skip(f'--device {device}: PyTorch finds no CUDA here')
-    with torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield device
 
 

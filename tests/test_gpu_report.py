@@ -22,7 +22,7 @@ def test_a_part_runs_without_a_gpu_and_one_that_breaks_is_left_out(tmp_path):
         found[device] = json.loads((tmp_path / 'report.json').read_text())['machine']
     assert found['cpu']['problem'] is None and found['cpu']['rows']
     assert 'nonsense' in found['nonsense']['problem'] and not found['nonsense']['rows']
-    assert 'Left out' in (tmp_path / 'report.md').read_text()
+    assert 'Broke off' in (tmp_path / 'report.md').read_text()
 
 
 def test_all_parts_fit_in_eight_minutes():

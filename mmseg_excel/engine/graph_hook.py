@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from ..models.tags import Tags
 from ..models.trained_segmentor import TrainedSegmentor
+from ..ops.operators import OLDEST_TRITON, has_kernels
 from ..utils.bad_input import BadInput
 from ..utils.devices import autocast_dtype
 from ..utils.distributed import unwrapped
@@ -47,7 +49,7 @@ class GraphHook(Hook):
         """Let the model record its losses from now on."""
         model = unwrapped(runner.model)
         _check(model, runner)
-        reason = why_not(next(model.parameters()).device, get_world_size())
+        reason = why_not(next(model.parameters()), get_world_size())
         if reason:
             runner.logger.warning(f'GraphHook records nothing: {reason}')
             return
@@ -60,8 +62,13 @@ class GraphHook(Hook):
 
 def record_losses(model: TrainedSegmentor) -> None:
     """Let a model on a GPU record its losses from now on."""
-    pool = torch.cuda.graph_pool_handle()
-    model.__dict__['losses'] = RecordedLosses(model, partial(record_on_cuda, pool=pool))
+    model.__dict__['losses'] = RecordedLosses(model, new_recorder)
+
+
+def new_recorder() -> Record:
+    """What records in memory of its own, once that of recordings that were dropped is free."""
+    gc.collect()  # a recording holds on to itself
+    return partial(record_on_cuda, pool=torch.cuda.graph_pool_handle())
 
 
 def forget_recordings(model: nn.Module) -> None:
@@ -69,10 +76,12 @@ def forget_recordings(model: nn.Module) -> None:
     model.__dict__.pop('losses', None)
 
 
-def why_not(device: torch.device, processes: int) -> str | None:
-    """What is in the way of recordings, as a sentence; None if nothing is."""
-    if device.type != 'cuda':
-        return f'CUDA graphs need a GPU, and the model is on {device}.'
+def why_not(weight: Tensor, processes: int) -> str | None:
+    """What is in the way of recordings of a weight's model, as a sentence; None if nothing is."""
+    if weight.device.type != 'cuda':
+        return f'CUDA graphs need a GPU, and the model is on {weight.device}.'
+    if not has_kernels(weight):
+        return f'without Triton {OLDEST_TRITON} or later a step waits for the GPU.'
     if processes > 1:
         return f'{processes} processes exchange means within a step.'
     return None
@@ -102,13 +111,15 @@ class RecordedLosses:
 
     Args:
         model: Whose losses.
-        record: What makes a recording of losses that are computed, for batches like one.
+        new_recorder: Asked in each phase for what makes a recording of losses that are computed,
+            for batches like one.
     """
 
-    def __init__(self, model: TrainedSegmentor, record: Record) -> None:
+    def __init__(self, model: TrainedSegmentor, new_recorder: Callable[[], Record]) -> None:
         self.model = model
         self._compute: Losses = model.losses
-        self._record = record
+        self._new_recorder = new_recorder
+        self._record: Record
         self._phase: tuple[bool, ...] | None = None
         self._seen: dict[Kind, Losses | None] = {}
 
@@ -117,6 +128,7 @@ class RecordedLosses:
         kind = self._kind(inputs, tags)
         if kind.phase != self._phase:
             self._phase, self._seen = kind.phase, {}
+            self._record = self._new_recorder()
         if kind not in self._seen:
             self._seen[kind] = None
             return self._compute(inputs, tags)

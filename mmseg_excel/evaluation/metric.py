@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from ..datasets.masks import write_mask
-from ..ops.transfer import is_at_hand
+from ..ops.transfer import is_at_hand, to_device
 from ..utils.bad_input import BadInput
 from ..utils.checks import check_flag, check_text
 from .confusion import LABELS, Scores, confusion_matrix, count_pairs, has_strange_labels
@@ -68,8 +68,10 @@ class ConfusionMatrixMetric(BaseMetric):
         self._reset()
 
     def _reset(self) -> None:
-        self._pairs: torch.Tensor | int = 0  # of all samples but the latest
-        self._latest: torch.Tensor | int = 0
+        # Of all samples but the latest, by the device they were counted on: what an interrupted
+        # run has left is counted on the host.
+        self._pairs: dict[torch.device, torch.Tensor] = {}
+        self._latest: torch.Tensor | None = None
         self._names: list[str] = []
         self._first_strange: torch.Tensor | None = None  # index of a sample with a strange label
 
@@ -77,7 +79,9 @@ class ConfusionMatrixMetric(BaseMetric):
         """Count the pixels of a batch."""
         for sample in data_samples:
             prediction = sample['pred_sem_seg']['data'][0]
-            self._pairs = self._pairs + self._latest
+            if self._latest is not None:
+                where = self._latest.device
+                self._pairs[where] = self._pairs.get(where, 0) + self._latest
             self._latest = self._count(sample, prediction)
             if self.output_dir:
                 name = sample.get('name') or Path(sample['img_path']).stem
@@ -91,7 +95,10 @@ class ConfusionMatrixMetric(BaseMetric):
                 f'{name} has no mask to be evaluated with: name their folder, '
                 "data_prefix['seg_map_path']."
             )
-        truth = sample['gt_sem_seg']['data'][0].to(prediction.device, non_blocking=True)
+        truth = sample['gt_sem_seg']['data'][0]
+        # Refined labels come from the host while the truth went to the device with its image.
+        device = truth.device if is_at_hand(prediction) else prediction.device
+        truth, prediction = to_device(truth, device), to_device(prediction, device)
         with _naming(name):
             pairs = count_pairs(truth, prediction)
             if is_at_hand(pairs):
@@ -132,11 +139,12 @@ class ConfusionMatrixMetric(BaseMetric):
 
     def _matrix_of_all(self, size: int) -> torch.Tensor:
         pairs = torch.zeros(LABELS, LABELS, dtype=torch.int64)
-        pairs = pairs + torch.as_tensor(self._pairs).cpu()
+        for counted in self._pairs.values():
+            pairs += counted.cpu()
         # Samples go round the processes in turn, so this is where the latest one stands.
         latest = (len(self._names) - 1) * get_world_size() + get_rank()
-        if latest < size:
-            pairs += torch.as_tensor(self._latest).cpu()
+        if latest < size and self._latest is not None:
+            pairs += self._latest.cpu()
         matrix = self._matrix_of(pairs)
         all_reduce(matrix)
         return matrix

@@ -6,6 +6,7 @@ What counts, fakes or compiles PyTorch's operators treats these alike.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -37,11 +38,23 @@ def operator(schema: str, *, cuda: Callable, shaped: Callable) -> Callable:
 
     Args:
         schema: Name and signature, as ``torch.library`` reads them.
-        cuda: Launches its kernel.
+        cuda: Launches its kernel, on whatever device is the current one.
         shaped: Makes an empty result, for tensors without values.
     """
     _LIBRARY.define(schema)
     name = schema.split('(')[0]
-    _LIBRARY.impl(name, cuda, 'CUDA')
+    _LIBRARY.impl(name, _beside_its_tensors(cuda), 'CUDA')
     _LIBRARY.impl(name, shaped, 'Meta')
     return getattr(torch.ops.mmseg_excel, name)
+
+
+def _beside_its_tensors(launch: Callable) -> Callable:
+    """Make the device of the first tensor the current one while a kernel is launched."""
+
+    @wraps(launch)
+    def launch_there(*args: object) -> object:
+        first = next(arg for arg in args if isinstance(arg, Tensor))
+        with torch.cuda.device_of(first):
+            return launch(*args)
+
+    return launch_there

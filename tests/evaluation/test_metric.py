@@ -103,6 +103,17 @@ def test_a_bad_label_names_the_image(monkeypatch, at_hand):
     assert evaluate(ConfusionMatrixMetric(), [sample(seed) for seed in range(4)]) == good
 
 
+def test_what_is_counted_on_two_devices_is_kept_apart():
+    """Labels of an interrupted run are on the host, and those that follow where they come from."""
+    metric = ConfusionMatrixMetric()
+    metric.dataset_meta = dict(classes=['background', 'cat'])
+    for device in ('cpu', 'meta', 'cpu', 'meta', 'cpu'):
+        labels = dict(data=torch.zeros(1, 2, 3, dtype=torch.int64, device=device))
+        metric.process({}, [dict(pred_sem_seg=labels, gt_sem_seg=labels, img_path='cat.jpg')])
+    assert {device.type for device in metric._pairs} == {'cpu', 'meta'}
+    assert metric._pairs[torch.device('cpu')].sum() == 2 * 6
+
+
 def test_a_single_pixel():
     lone = SegDataSample(metainfo=dict(img_path='a.jpg'))
     lone.gt_sem_seg = lone.pred_sem_seg = PixelData(data=torch.ones(1, 1, 1, dtype=torch.long))

@@ -46,6 +46,12 @@ def kernels() -> dict[str, tuple]:
         affinity=(pixel_adaptive.affinity_kernel, block, '*fp32', {}),
         neighbour_sum=(pixel_adaptive.neighbour_sum_kernel, many, '*fp32', {}),
     )
+    # What is 1 when a kernel is launched is a constant to its compiler.
+    ones = dict(rings=1, channels=1)
+    for name in ('affinity', 'neighbour_sum'):
+        kernel, constants, *rest = cases[name]
+        few = {size: 1 for size in ones if size in kernel.arg_names}
+        cases[f'{name}, ones'] = (kernel, constants | few, *rest)
     for kind in ('fp32', 'fp16', 'bf16'):
         for kernel in (attention.log_sums_kernel, attention.summed_kernel):
             cases[f'{kernel.__name__} {kind}'] = (kernel, tiles, f'*{kind}', warps)

@@ -122,13 +122,19 @@ def test_views_of_different_photographs(method):
         assert {result.pred_sem_seg.data.device.type for result in results} == {'cuda'}
 
 
-def test_scores_are_counted_on_the_device():
+# Labels as they are predicted, and refined ones, which come back from the host.
+@pytest.mark.parametrize('place', ['cuda', 'cpu'])
+def test_scores_are_counted_on_the_device(place):
     metric = ConfusionMatrixMetric()
     metric.dataset_meta = dict(classes=['background', 'cat', 'dog'])
     with fake_cuda():
         for _ in range(3):
-            labels = dict(data=torch.empty(1, 375, 500, dtype=torch.int64, device='cuda'))
-            metric.process({}, [dict(pred_sem_seg=labels, gt_sem_seg=labels, img_path='cat.jpg')])
+            truth, labels = (
+                dict(data=torch.empty(1, 375, 500, dtype=torch.int64, device=device))
+                for device in ('cuda', place)
+            )
+            metric.process({}, [dict(pred_sem_seg=labels, gt_sem_seg=truth, img_path='cat.jpg')])
+        assert [device.type for device in metric._pairs] == ['cuda']
 
 
 def test_losses_are_kept_on_the_device():

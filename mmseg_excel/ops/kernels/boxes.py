@@ -8,6 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 MOST_CELLS = 1024  # that are worked on at once
+FEWEST_CELLS = 128  # the threads of a program: each has a cell of its own
 LABELS, LEFT, RIGHT, BOTTOM, EDGES = (tl.constexpr(plane) for plane in range(5))
 NOWHERE = tl.constexpr(1 << 30)
 
@@ -118,8 +119,9 @@ def boxes_around(confident: Tensor) -> Tensor:
     """Launch it on (M, g_h, g_w), boolean: the same shape."""
     count, height, width = confident.shape
     planes = torch.empty(count, 5, height, width, dtype=torch.int32, device=confident.device)
-    covered = torch.empty_like(confident, dtype=torch.uint8)
+    covered = torch.empty(confident.shape, dtype=torch.uint8, device=confident.device)
     given = confident.contiguous().view(torch.uint8)
-    row, block = triton.next_power_of_2(width), triton.next_power_of_2(height * width)
-    boxes_kernel[(count,)](given, planes, covered, height, width, row, min(block, MOST_CELLS))
+    row, cells = triton.next_power_of_2(width), triton.next_power_of_2(height * width)
+    block = min(max(cells, FEWEST_CELLS), MOST_CELLS)
+    boxes_kernel[(count,)](given, planes, covered, height, width, row, block)
     return covered.view(torch.bool)

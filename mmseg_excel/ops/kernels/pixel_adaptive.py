@@ -87,7 +87,7 @@ def _scale(
             level = tl.load(channel + there, mask=real, other=0.0) * 255
             total += level
             squares += level * level
-    count = (rings * 8).to(tl.float64)
+    count = tl.full([], rings * 8, tl.float64)  # one ring is a constant when it is compiled
     total = total.to(tl.float64)
     variance = (squares.to(tl.float64) - total * total / count) / (count - 1)
     deviation = (tl.sqrt(tl.maximum(variance, 0.0)) / 255).to(tl.float32)
