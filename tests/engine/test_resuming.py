@@ -26,6 +26,15 @@ LAST = f'iter_{ITERATIONS}.pth'
 ONE_THREAD = dict(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The number of threads, which decides in what order sums add up, is the unbroken run's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory) -> Path:
     """A world, a training that ran unbroken, and one that was killed at random moments."""
