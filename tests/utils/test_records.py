@@ -43,8 +43,7 @@ def test_two_processes_are_refused_together(tmp_path):
     """The second process has the right settings, and must not go on alone."""
     claim(tmp_path / 'labels', dict(rank=1))
     (tmp_path / 'labels/one.png').touch()
-    # A fork spares the time of importing everything twice.
-    mp.start_processes(claim_in_process, args=(tmp_path,), nprocs=2, start_method='fork')
+    mp.spawn(claim_in_process, args=(tmp_path,), nprocs=2)
     for rank in range(2):
         assert 'rank was 1 and now is 0' in (tmp_path / f'{rank}.txt').read_text()
 
