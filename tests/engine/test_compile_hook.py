@@ -8,16 +8,24 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.utils import digit_version
 
 from mmseg_excel.engine import CompileHook
+from mmseg_excel.engine.compile_hook import OLDEST_TORCH
 
 from ..golden.model import build_golden_model, golden_samples
 from ..golden.reference import golden_tensor
 from ..tolerance import GRADIENTS, LOSSES, assert_near
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which('c++'), reason='torch.compile needs a C++ compiler on a CPU'
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not shutil.which('c++'), reason='torch.compile needs a C++ compiler on a CPU'
+    ),
+    pytest.mark.skipif(
+        digit_version(torch.__version__) < digit_version(OLDEST_TORCH),
+        reason=f'CompileHook needs PyTorch {OLDEST_TORCH}',
+    ),
+]
 
 
 def test_losses_and_gradients_stay_and_the_checkpoint_too():

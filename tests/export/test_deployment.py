@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from inspect import signature
 from pathlib import Path
 
 import open_clip
@@ -141,6 +142,7 @@ def test_a_wrong_program_is_not_kept(folder, error, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@exports
 def test_what_cannot_be_exported_is_refused(folder, capsys, monkeypatch, tmp_path):
     assert export(folder, 'clip_es', tmp_path / 'out.pt2') == 2
     assert 'a model CLIPES, but this needs TrainedSegmentor' in capsys.readouterr().err
@@ -153,6 +155,7 @@ def test_what_cannot_be_exported_is_refused(folder, capsys, monkeypatch, tmp_pat
 
 
 def test_the_tracing_exporter_is_refused(folder, tmp_path):
-    model = loaded(folder, 'excel')
+    model, inputs = loaded(folder, 'excel'), (torch.zeros(1, 3, 32, 32),)
+    older = {'dynamo': False} if 'dynamo' in signature(torch.onnx.export).parameters else {}
     with pytest.raises(BadInput, match='use mmseg-excel export-onnx'):
-        torch.onnx.export(model, (torch.zeros(1, 3, 32, 32),), tmp_path / 'old.onnx', dynamo=False)
+        torch.onnx.export(model, inputs, str(tmp_path / 'old.onnx'), **older)
