@@ -102,7 +102,7 @@ def _work(function, item):
             _end()
 
 
-def _stop(*_) -> None:
+def _stop(*_: object) -> None:
     """Finish the item that is underway; who waits for one may wait for ever."""
     _stopping.set()
     if not _at_work.is_set():
